@@ -1,0 +1,110 @@
+# procagent: one static binary. `make help` lists the targets.
+VERSION := 0.1.0
+CC      ?= gcc
+B       := build
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+        -Wpointer-arith -Wvla -Wformat=2 -Wswitch-enum -Wundef -Wcast-qual
+HARD := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -ffunction-sections -fdata-sections
+CPPFLAGS_ALL := -std=c11 -D_GNU_SOURCE -DPROCAGENT_VERSION='"$(VERSION)"' -Iagent $(CPPFLAGS)
+CFLAGS_ALL   := $(WARN) $(HARD) $(if $(CI),-Werror) $(CFLAGS)
+LDFLAGS_ALL  := -static-pie -Wl,-z,relro,-z,now,--gc-sections $(LDFLAGS)
+LIBS := -linih -ljansson -larchive -ldeflate -lz -lpthread
+
+# Sources by stage, in the order data flows.
+BASE      := err mem str path io dir newfile clock utf8 tz log signals
+CONFIG    := args ini json locate settings words config
+STORE     := store folder
+STAGE     := stage
+RUN       := run spawn supervise family status
+PARTITION := partition layout tree hive
+PACK      := pack tarball pargz
+PUBLISH   := publish
+REPORT    := report plan
+SRC := agent/job.c $(BASE:%=agent/base/%.c) $(CONFIG:%=agent/config/%.c) $(STORE:%=agent/store/%.c) \
+       $(STAGE:%=agent/stage/%.c) $(RUN:%=agent/run/%.c) $(PARTITION:%=agent/partition/%.c) \
+       $(PACK:%=agent/pack/%.c) $(PUBLISH:%=agent/publish/%.c) $(REPORT:%=agent/report/%.c)
+GEN := $(B)/gen/tzdata.c
+
+UNIT := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
+FUZZ := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
+
+OBJ := $(SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/tzdata.o
+LIB := $(B)/libprocagent.a
+
+all: $(B)/procagent ## build build/procagent, fully static
+
+$(B)/procagent: $(B)/obj/agent/main.o $(LIB)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@.tmp $^ $(LIBS)
+	strip -o $@ $@.tmp && mv $@.tmp $@.debug
+
+$(LIB): $(OBJ)
+	rm -f $@ && ar rcs $@ $^
+
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+$(B)/obj/gen/%.o: $(B)/gen/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# Time zones: read from the build machine's tzdata, embedded as a table.
+$(B)/tzgen: scripts/tzgen.c agent/base/tz.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -o $@ $^
+$(B)/gen/tzdata.c: $(B)/tzgen
+	@mkdir -p $(@D)
+	$(B)/tzgen /usr/share/zoneinfo $@
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+size: $(B)/procagent ## the stripped binary's size
+	@stat -c '%n: %s bytes stripped' $<
+
+# ---- tests: every suite prints TAP; scripts/run-tests.sh counts ----
+TEST_LIBS := -lcmocka $(LIBS)
+$(B)/unit/%: test/unit/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(LIB) $(TEST_LIBS)
+$(B)/unit/test_tz: scripts/tzgen.c
+$(B)/test/tzdump: test/tz/tzdump.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -o $@ $< $(LIB)
+$(B)/test/%: test/helpers/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
+$(B)/test/%.so: test/fault/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -shared -fPIC -o $@ $< -ldl
+$(B)/fuzz/%: test/fuzz/%.c $(SRC) $(GEN)
+	@mkdir -p $(@D)
+	clang $(CPPFLAGS_ALL) $(WARN) -g -O1 -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=undefined -o $@ $< $(SRC) $(GEN) $(LIBS)
+-include $(wildcard $(B)/unit/*.d)
+
+unit-programs: $(UNIT:%=$(B)/unit/%)
+fuzz-programs: $(FUZZ:%=$(B)/fuzz/%)
+helpers: $(patsubst test/helpers/%.c,$(B)/test/%,$(wildcard test/helpers/*.c)) \
+         $(patsubst test/fault/%.c,$(B)/test/%.so,$(wildcard test/fault/*.c)) $(B)/test/tzdump
+# A dynamic build with sanitizers, for the unit and behaviour suites.
+ASAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+asan: ## the program and unit tests with ASan and UBSan, in build/asan
+	$(MAKE) B=$(B)/asan HARD='$(ASAN)' LDFLAGS_ALL= $(B)/asan/procagent unit-programs
+
+SUITES = lint unit asan tz behaviour fault fuzz docker
+check: ## everything: lint, unit, sanitizers, behaviour, faults, fuzz smoke, Docker
+	scripts/run-tests.sh $(SUITES)
+test: ## the quick half: unit and behaviour
+	scripts/run-tests.sh unit behaviour
+lint: ## style, clang-tidy, cppcheck, shellcheck
+	scripts/run-tests.sh lint
+bench: all ## speed and memory against the named peers; writes test/bench/RESULTS.md
+	scripts/bench.sh
+fmt: ## clang-format in place
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+clean: ## remove build/
+	rm -rf $(B)
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
+
+.PHONY: all size unit-programs fuzz-programs helpers asan check test lint bench fmt clean help

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Folder listings. See dir.h.
+ */
+#include "base/dir.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "base/path.h"
+#include "base/scope.h"
+#include "base/str.h"
+
+enum { MAX_DEPTH = 128 };
+
+/* A folder on the way down: to see a loop of links, and to know where we are. */
+struct level {
+    const struct level *up;
+    dev_t dev;
+    ino_t ino;
+    int depth;
+};
+
+struct walk {
+    int root_fd;
+    const char *root; /* for messages */
+    const char *prefix;
+    unsigned flags;
+    enum err_code code;
+    struct dir_listing *out;
+    struct err *e;
+};
+
+void dir_listing_free(struct dir_listing *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        free(list->v[i].path);
+    }
+    free(list->v);
+    *list = (struct dir_listing){0};
+}
+
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const struct dir_entry *)a)->path, ((const struct dir_entry *)b)->path);
+}
+
+/* Could `path` (a folder when `is_dir`) be, or hold, something that begins with the prefix? */
+static bool wanted(const struct walk *w, const char *path, bool is_dir)
+{
+    size_t lp = strlen(path);
+    size_t lx = strlen(w->prefix);
+    if (lp >= lx) {
+        return memcmp(path, w->prefix, lx) == 0;
+    }
+    return is_dir && memcmp(path, w->prefix, lp) == 0 && w->prefix[lp] == '/';
+}
+
+static int read_names(struct walk *w, const char *rel, struct strvec *names)
+{
+    SCOPE_FD int fd = openat(w->root_fd, *rel ? rel : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return err_sys(w->e, w->code, errno, "%s/%s", w->root, rel);
+    }
+    SCOPE_DIR DIR *dir = fdopendir(fd);
+    if (!dir) {
+        return err_sys(w->e, w->code, errno, "%s/%s", w->root, rel);
+    }
+    (void)take_fd(&fd);
+    for (;;) {
+        errno = 0;
+        const struct dirent *d = readdir(dir);
+        if (!d) {
+            break;
+        }
+        if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
+            !str_starts(d->d_name, OWN_TEMP_PREFIX)) {
+            strvec_add(names, d->d_name);
+        }
+    }
+    return errno ? err_sys(w->e, w->code, errno, "%s/%s", w->root, rel) : 0;
+}
+
+static bool is_loop(const struct level *at, const struct stat *st)
+{
+    for (; at; at = at->up) {
+        if (at->dev == st->st_dev && at->ino == st->st_ino) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_entry(struct walk *w, const char *path, const struct stat *st)
+{
+    struct dir_listing *out = w->out;
+    out->v = vec_room(out->v, out->n, &out->cap, sizeof *out->v);
+    out->v[out->n++] = (struct dir_entry){.path = xstrdup(path),
+                                          .mode = st->st_mode,
+                                          .size = (uint64_t)st->st_size,
+                                          .dev = st->st_dev,
+                                          .ino = st->st_ino};
+}
+
+static int walk_folder(struct walk *w, const char *rel, const struct level *at);
+
+static int visit(struct walk *w, const char *path, const struct level *at)
+{
+    struct stat st;
+    int nofollow = w->flags & DIR_FOLLOW ? 0 : AT_SYMLINK_NOFOLLOW;
+    if (fstatat(w->root_fd, path, &st, nofollow) != 0) {
+        if (errno == ENOENT || errno == ELOOP) {
+            return 0; /* gone since it was listed, or a dangling link */
+        }
+        return err_sys(w->e, w->code, errno, "%s/%s", w->root, path);
+    }
+    bool is_dir = S_ISDIR(st.st_mode);
+    if (!wanted(w, path, is_dir)) {
+        return 0;
+    }
+    if (!is_dir) {
+        add_entry(w, path, &st);
+        return 0;
+    }
+    if (is_loop(at, &st)) {
+        return 0;
+    }
+    if (at->depth >= MAX_DEPTH) {
+        return err_set(w->e, w->code, "%s/%s: more than %d folders deep", w->root, path, MAX_DEPTH);
+    }
+    if (w->flags & DIR_WITH_DIRS) {
+        add_entry(w, path, &st);
+    }
+    struct level next = {.up = at, .dev = st.st_dev, .ino = st.st_ino, .depth = at->depth + 1};
+    return walk_folder(w, path, &next);
+}
+
+static int walk_folder(struct walk *w, const char *rel, const struct level *at)
+{
+    SCOPE(strvec_free) struct strvec names = {0};
+    int rc = read_names(w, rel, &names);
+    for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        SCOPE_FREE char *path = *rel ? path_join(rel, names.v[i]) : xstrdup(names.v[i]);
+        rc = visit(w, path, at);
+    }
+    return rc;
+}
+
+int dir_list(int dir_fd, const char *root, const char *prefix, unsigned flags, enum err_code code,
+             struct dir_listing *out, struct err *e)
+{
+    SCOPE_FD int fd = openat(dir_fd, root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return errno == ENOENT ? 0 : err_sys(e, code, errno, "%s", root);
+    }
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return err_sys(e, code, errno, "%s", root);
+    }
+    struct walk w = {.root_fd = fd,
+                     .root = root,
+                     .prefix = prefix,
+                     .flags = flags,
+                     .code = code,
+                     .out = out,
+                     .e = e};
+    struct level top = {.dev = st.st_dev, .ino = st.st_ino};
+    int rc = walk_folder(&w, "", &top);
+    if (rc != 0) {
+        dir_listing_free(out);
+    } else if (out->n > 1) {
+        qsort(out->v, out->n, sizeof *out->v, by_path);
+    }
+    return rc;
+}
+
+/* Deepest first = the sorted listing backwards. */
+static void remove_listed(int dir_fd, const char *root, bool files_too)
+{
+    struct err ignored;
+    SCOPE(dir_listing_free) struct dir_listing list = {0};
+    SCOPE_FD int fd = openat(dir_fd, root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || dir_list(fd, ".", "", DIR_WITH_DIRS, ERR_OUTPUT, &list, &ignored) != 0) {
+        return;
+    }
+    for (size_t i = list.n; i-- > 0;) {
+        bool is_dir = S_ISDIR(list.v[i].mode);
+        if (is_dir || files_too) {
+            (void)unlinkat(fd, list.v[i].path, is_dir ? AT_REMOVEDIR : 0);
+        }
+    }
+}
+
+void dir_prune_empty(int dir_fd, const char *root)
+{
+    remove_listed(dir_fd, root, false);
+}
+
+int dir_remove_tree(int dir_fd, const char *path)
+{
+    remove_listed(dir_fd, path, true);
+    return unlinkat(dir_fd, path, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -1;
+}

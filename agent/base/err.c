@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Error values: formatting and context, nothing else. See err.h.
+ */
+#include "base/err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* One error is one line in a log and in the message file, whatever a file name contained. */
+static void one_line(char *s)
+{
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c < 0x20 || c == 0x7f) {
+            *s = '?';
+        }
+    }
+}
+
+const char *err_text(int sys)
+{
+    const char *text = strerrordesc_np(sys);
+    return text ? text : "unknown error";
+}
+
+static void fill(struct err *e, enum err_code code, int sys, const char *text)
+{
+    e->code = code;
+    e->sys = sys;
+    e->signo = 0;
+    e->exec_status = 0;
+    if (sys != 0) {
+        (void)snprintf(e->text, sizeof e->text, "%s: %s", text, err_text(sys));
+    } else {
+        (void)snprintf(e->text, sizeof e->text, "%s", text);
+    }
+    one_line(e->text);
+}
+
+int err_set(struct err *e, enum err_code code, const char *fmt, ...)
+{
+    char text[ERR_TEXT_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    fill(e, code, 0, text);
+    return -(int)code;
+}
+
+int err_sys(struct err *e, enum err_code code, int sys, const char *fmt, ...)
+{
+    char text[ERR_TEXT_MAX - 128];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    fill(e, code, sys, text);
+    return -(int)code;
+}
+
+int err_prefix(struct err *e, const char *fmt, ...)
+{
+    char head[ERR_TEXT_MAX];
+    char whole[2 * ERR_TEXT_MAX + 2];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(head, sizeof head, fmt, ap);
+    va_end(ap);
+    (void)snprintf(whole, sizeof whole, "%s: %s", head, e->text);
+    whole[sizeof e->text - 1] = '\0';
+    memcpy(e->text, whole, strlen(whole) + 1);
+    one_line(e->text);
+    return -(int)e->code;
+}
+
+const char *err_code_name(enum err_code code)
+{
+    static const char *const NAMES[] = {
+        [ERR_NONE] = "none",   [ERR_CONFIG] = "config", [ERR_INPUT] = "input",
+        [ERR_OUTPUT] = "output", [ERR_EXEC] = "exec",   [ERR_INTERNAL] = "internal",
+        [ERR_STOPPED] = "stopped",
+    };
+    return NAMES[code];
+}

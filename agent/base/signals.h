@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The one place that knows signals. Everything but the fault signals is blocked from main's first
+ * lines on, so a signal is queued and never lost, even for PID 1 (contract: process.md 5.1). There are
+ * no handlers: signals are read from a signalfd, by the supervisor while the transform runs and by
+ * stop_check everywhere else.
+ */
+#ifndef BASE_SIGNALS_H
+#define BASE_SIGNALS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* First lines of main: remembers mask and ignored set at entry, puts SIGCHLD to default, ignores
+ * SIGPIPE, opens closed fds 0..2 on /dev/null, blocks, makes the signalfd. */
+int signals_init(struct err *e);
+
+/* The signalfd: readable when a signal waits. */
+int signals_fd(void);
+
+/* The next waiting signal's number, or 0 when none waits. Stop signals are remembered on the way. */
+int signals_next(void);
+
+/* Puts dispositions and mask back as they were at entry (SIGCHLD excepted: default). For the child
+ * between fork and exec: async-signal-safe. */
+void signals_restore(void);
+
+/* INT, TERM, HUP and QUIT ask the job to end; the same machinery for all four. */
+bool signal_is_stop(int signo);
+
+/* Every signal that is passed on to the transform's group. */
+bool signal_is_forwarded(int signo);
+
+/* The first stop signal seen so far, or 0; looks for waiting ones. */
+int stop_signal(void);
+
+/* When that first stop signal was read (CLOCK_MONOTONIC nanoseconds), or 0. */
+int64_t stop_time_ns(void);
+
+/* 0, or ERR_STOPPED when a stop signal arrived. Stages call it at every file and every few megabytes. */
+int stop_check(struct err *e);
+
+/* "SIGTERM", "SIGRTMIN+3", for messages; `buf` holds at least 16 bytes. */
+const char *signal_name(char *buf, size_t size, int signo);
+
+#endif

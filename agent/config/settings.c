@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The list of settings and the table of keys. See settings.h.
+ */
+#include "config/settings.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/scope.h"
+
+const struct section_spec SECTION_SPECS[SECTION_COUNT] = {
+    [SECTION_JOB] = {"job", false},     [SECTION_RUN] = {"run", false},
+    [SECTION_STORE] = {"store", false}, [SECTION_INPUT] = {"input", true},
+    [SECTION_OUTPUT] = {"output", true},
+};
+
+const struct key_spec KEY_SPECS[KEY_COUNT] = {
+    [KEY_JOB_TIMEZONE] = {SECTION_JOB, "timezone"},
+    [KEY_JOB_TIME] = {SECTION_JOB, "time"},
+    [KEY_RUN_COMMAND] = {SECTION_RUN, "command"},
+    [KEY_RUN_GRACE] = {SECTION_RUN, "grace"},
+    [KEY_RUN_DRAIN] = {SECTION_RUN, "drain"},
+    [KEY_STORE_KIND] = {SECTION_STORE, "kind"},
+    [KEY_STORE_ROOT] = {SECTION_STORE, "root"},
+    [KEY_INPUT_LOCAL_PATH] = {SECTION_INPUT, "local_path"},
+    [KEY_INPUT_S3_URI] = {SECTION_INPUT, "s3_uri"},
+    [KEY_OUTPUT_LOCAL_PATH] = {SECTION_OUTPUT, "local_path"},
+    [KEY_OUTPUT_S3_URI] = {SECTION_OUTPUT, "s3_uri"},
+    [KEY_OUTPUT_LAYOUT] = {SECTION_OUTPUT, "layout"},
+    [KEY_OUTPUT_PACK] = {SECTION_OUTPUT, "pack"},
+};
+
+void settings_free(struct settings *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        free(list->v[i].name);
+        free(list->v[i].value);
+        free(list->v[i].origin);
+    }
+    free(list->v);
+    *list = (struct settings){0};
+}
+
+void settings_add(struct settings *list, enum key key, const char *name, const char *value,
+                  const char *origin)
+{
+    list->v = vec_room(list->v, list->n, &list->cap, sizeof *list->v);
+    list->v[list->n++] = (struct setting){.key = key,
+                                          .name = name ? xstrdup(name) : NULL,
+                                          .value = xstrdup(value),
+                                          .origin = xstrdup(origin)};
+}
+
+const struct setting *settings_find(const struct settings *list, enum key key, const char *name)
+{
+    for (size_t i = list->n; i-- > 0;) {
+        if (list->v[i].key == key && str_same(list->v[i].name, name)) {
+            return &list->v[i];
+        }
+    }
+    return NULL;
+}
+
+static int find_section(const char *word, enum section *out)
+{
+    for (int i = 0; i < SECTION_COUNT; i++) {
+        if (strcmp(word, SECTION_SPECS[i].name) == 0) {
+            *out = (enum section)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+static int unknown_section(const char *word, const char *origin, struct err *e)
+{
+    const char *names[SECTION_COUNT];
+    for (int i = 0; i < SECTION_COUNT; i++) {
+        names[i] = SECTION_SPECS[i].name;
+    }
+    const char *near = nearest_name(word, names, SECTION_COUNT);
+    return err_set(e, ERR_CONFIG, "%s: unknown section %s; %s%s%s", origin, QUOTED(word),
+                   near ? "did you mean [" : "known are job, run, store, input, output",
+                   near ? near : "", near ? "]?" : "");
+}
+
+int settings_section(const char *text, enum section *section, char **name, const char *origin,
+                     struct err *e)
+{
+    size_t n = strcspn(text, " \t\"");
+    SCOPE_FREE char *word = xstrndup(text, n);
+    if (find_section(word, section) != 0) {
+        return unknown_section(word, origin, e);
+    }
+    const char *rest = text + n;
+    rest += strspn(rest, " \t");
+    bool named = SECTION_SPECS[*section].named;
+    if (!named && *rest) {
+        return err_set(e, ERR_CONFIG, "%s: section [%s] takes no name", origin, word);
+    }
+    *name = NULL;
+    if (!named) {
+        return 0;
+    }
+    size_t len = strlen(rest);
+    if (len < 3 || rest[0] != '"' || rest[len - 1] != '"' || memchr(rest + 1, '"', len - 2)) {
+        return err_set(e, ERR_CONFIG, "%s: write this section as [%s \"NAME\"], with the %s's name",
+                       origin, word, *section == SECTION_INPUT ? "InputName" : "OutputName");
+    }
+    *name = xstrndup(rest + 1, len - 2);
+    return 0;
+}
+
+int settings_key(enum section section, const char *word, enum key *key, const char *origin,
+                 struct err *e)
+{
+    const char *names[KEY_COUNT];
+    size_t n = 0;
+    for (int i = 0; i < KEY_COUNT; i++) {
+        if (KEY_SPECS[i].section != section) {
+            continue;
+        }
+        if (strcmp(word, KEY_SPECS[i].name) == 0) {
+            *key = (enum key)i;
+            return 0;
+        }
+        names[n++] = KEY_SPECS[i].name;
+    }
+    const char *near = nearest_name(word, names, n);
+    if (near) {
+        return err_set(e, ERR_CONFIG, "%s: unknown key %s in [%s], did you mean \"%s\"?", origin,
+                       QUOTED(word), SECTION_SPECS[section].name, near);
+    }
+    struct str known = STR_INIT(0);
+    for (size_t i = 0; i < n; i++) {
+        str_printf(&known, "%s%s", i ? ", " : "", names[i]);
+    }
+    int rc = err_set(e, ERR_CONFIG, "%s: unknown key %s in [%s]; known are %s", origin, QUOTED(word),
+                     SECTION_SPECS[section].name, str_text(&known));
+    str_free(&known);
+    return rc;
+}
+
+int settings_add_option(struct settings *list, const char *text, struct err *e)
+{
+    const char *equals = strchr(text, '=');
+    SCOPE_FREE char *path = equals ? xstrndup(text, (size_t)(equals - text)) : NULL;
+    char *first = path ? strchr(path, '.') : NULL;
+    char *last = path ? strrchr(path, '.') : NULL;
+    if (!first) {
+        return err_set(e, ERR_CONFIG, "--set %s: write it as SECTION[.NAME].KEY=VALUE", QUOTED(text));
+    }
+    SCOPE_FREE char *origin = xasprintf("--set %s", path);
+    SCOPE_FREE char *name = first < last ? xstrndup(first + 1, (size_t)(last - first) - 1) : NULL;
+    *first = '\0';
+    enum section section;
+    enum key key;
+    if (find_section(path, &section) != 0) {
+        return unknown_section(path, origin, e);
+    }
+    if (SECTION_SPECS[section].named != (name != NULL)) {
+        return err_set(e, ERR_CONFIG, "%s: %s", origin,
+                       name ? "this section takes no name"
+                            : "say which one: --set output.NAME.KEY=VALUE");
+    }
+    int rc = settings_key(section, last + 1, &key, origin, e);
+    if (rc == 0) {
+        settings_add(list, key, name, equals + 1, origin);
+    }
+    return rc;
+}
+
+/* "raw-labeled" -> "RAW_LABELED": how a name is spelt in a variable. */
+static char *variable_spelling(const char *name)
+{
+    char *out = xstrdup(name);
+    for (char *p = out; *p; p++) {
+        *p = isalnum((unsigned char)*p) ? (char)toupper((unsigned char)*p) : '_';
+    }
+    return out;
+}
+
+/* Finds which declared name a variable means; NULL when none, and `*twice` when several. */
+static const char *declared_name(const struct strvec *names, const char *spelling, bool *twice)
+{
+    const char *found = NULL;
+    for (size_t i = 0; i < names->n; i++) {
+        SCOPE_FREE char *own = variable_spelling(names->v[i]);
+        if (strcmp(own, spelling) == 0) {
+            *twice = found != NULL;
+            found = names->v[i];
+        }
+    }
+    return found;
+}
+
+/* Finds the key that `rest` (behind PROCAGENT_SECTION_) ends in, longest first, and in *name what
+ * stands before it (empty for unnamed sections). */
+static bool split_variable(enum section section, const char *rest, enum key *key, char **name)
+{
+    size_t best = 0;
+    for (int i = 0; i < KEY_COUNT; i++) {
+        if (KEY_SPECS[i].section != section) {
+            continue;
+        }
+        SCOPE_FREE char *spelt = variable_spelling(KEY_SPECS[i].name);
+        SCOPE_FREE char *tail = SECTION_SPECS[section].named ? xasprintf("_%s", spelt) : xstrdup(spelt);
+        bool fits = SECTION_SPECS[section].named
+                        ? str_ends(rest, tail) && strlen(rest) > strlen(tail)
+                        : strcmp(rest, tail) == 0;
+        if (fits && strlen(tail) > best) {
+            best = strlen(tail);
+            *key = (enum key)i;
+        }
+    }
+    if (best > 0) {
+        *name = xstrndup(rest, strlen(rest) - best);
+    }
+    return best > 0;
+}
+
+static int add_variable(struct settings *list, enum section section, const char *rest,
+                        const char *value, const char *origin, const struct strvec *declared,
+                        bool *known, struct err *e)
+{
+    enum key key = KEY_COUNT - 1;
+    SCOPE_FREE char *spelling = NULL;
+    *known = split_variable(section, rest, &key, &spelling);
+    if (!*known) {
+        return 0;
+    }
+    if (!SECTION_SPECS[section].named) {
+        settings_add(list, key, NULL, value, origin);
+        return 0;
+    }
+    bool twice = false;
+    const char *name = declared_name(declared, spelling, &twice);
+    if (twice) {
+        return err_set(e, ERR_CONFIG, "%s: several names are spelt %s; set it in agent.ini", origin,
+                       spelling);
+    }
+    if (!name) {
+        return err_set(e, ERR_CONFIG, "%s: the job has no %s whose name is spelt %s", origin,
+                       SECTION_SPECS[section].name, spelling);
+    }
+    settings_add(list, key, name, value, origin);
+    return 0;
+}
+
+int settings_add_environment(struct settings *list, char *const *environment,
+                             const struct strvec *inputs, const struct strvec *outputs,
+                             struct strvec *unknown, struct err *e)
+{
+    static const char PREFIX[] = "PROCAGENT_";
+    static const char *const OTHERS[] = {"PROCAGENT_CONFIG", "PROCAGENT_ML_ROOT", "PROCAGENT_LOG"};
+    for (size_t i = 0; environment[i]; i++) {
+        const char *equals = strchr(environment[i], '=');
+        if (!equals || !str_starts(environment[i], PREFIX)) {
+            continue;
+        }
+        SCOPE_FREE char *variable = xstrndup(environment[i], (size_t)(equals - environment[i]));
+        SCOPE_FREE char *origin = xasprintf("environment %s", variable);
+        bool known = false;
+        for (size_t k = 0; k < sizeof OTHERS / sizeof *OTHERS; k++) {
+            known = known || strcmp(variable, OTHERS[k]) == 0;
+        }
+        for (int s = 0; s < SECTION_COUNT && !known; s++) {
+            SCOPE_FREE char *spelt = variable_spelling(SECTION_SPECS[s].name);
+            SCOPE_FREE char *head = xasprintf("%s%s_", PREFIX, spelt);
+            if (!str_starts(variable, head)) {
+                continue;
+            }
+            int rc = add_variable(list, (enum section)s, variable + strlen(head), equals + 1, origin,
+                                  s == SECTION_INPUT ? inputs : outputs, &known, e);
+            if (rc != 0) {
+                return rc;
+            }
+        }
+        if (!known) {
+            strvec_add(unknown, variable);
+        }
+    }
+    return 0;
+}

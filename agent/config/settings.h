@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Settings: the (section, name, key) -> value list that agent.ini, the environment and --set are read
+ * into, each value with its origin. The table of known sections and keys lives here; what a value means
+ * is config.c's.
+ */
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/str.h"
+
+enum section { SECTION_JOB, SECTION_RUN, SECTION_STORE, SECTION_INPUT, SECTION_OUTPUT };
+enum { SECTION_COUNT = SECTION_OUTPUT + 1 };
+
+enum key {
+    KEY_JOB_TIMEZONE,
+    KEY_JOB_TIME,
+    KEY_RUN_COMMAND,
+    KEY_RUN_GRACE,
+    KEY_RUN_DRAIN,
+    KEY_STORE_KIND,
+    KEY_STORE_ROOT,
+    KEY_INPUT_LOCAL_PATH,
+    KEY_INPUT_S3_URI,
+    KEY_OUTPUT_LOCAL_PATH,
+    KEY_OUTPUT_S3_URI,
+    KEY_OUTPUT_LAYOUT,
+    KEY_OUTPUT_PACK,
+};
+enum { KEY_COUNT = KEY_OUTPUT_PACK + 1 };
+
+struct key_spec {
+    enum section section;
+    const char *name;
+};
+/* By enum key. */
+extern const struct key_spec KEY_SPECS[KEY_COUNT];
+/* By enum section; `named` sections are written [output "NAME"]. */
+extern const struct section_spec {
+    const char *name;
+    bool named;
+} SECTION_SPECS[SECTION_COUNT];
+
+struct setting {
+    enum key key;
+    char *name;   /* the section's name: an InputName or OutputName; NULL in unnamed sections */
+    char *value;  /* trimmed */
+    char *origin; /* "agent.ini:12", "environment PROCAGENT_RUN_COMMAND", "--set run.command" */
+};
+
+struct settings {
+    struct setting *v; /* in order of rising precedence */
+    size_t n;
+    size_t cap;
+};
+
+void settings_free(struct settings *list);
+
+/* Adds one value; copies all. */
+void settings_add(struct settings *list, enum key key, const char *name, const char *value,
+                  const char *origin);
+
+/* The winning value of a key, or NULL. */
+const struct setting *settings_find(const struct settings *list, enum key key, const char *name);
+
+/* Reads `[output "transform"]`'s inside: section and, in *name (owned by the caller), its name or NULL. */
+int settings_section(const char *text, enum section *section, char **name, const char *origin,
+                     struct err *e);
+
+/* The key `word` of a section; the error names the nearest known one. */
+int settings_key(enum section section, const char *word, enum key *key, const char *origin,
+                 struct err *e);
+
+/* SECTION[.NAME].KEY=VALUE of a --set option. */
+int settings_add_option(struct settings *list, const char *text, struct err *e);
+
+/* All PROCAGENT_<SECTION>_<KEY> variables; `inputs` and `outputs` are the declared names, for
+ * PROCAGENT_OUTPUT_<NAME>_<KEY> (upper case, other characters than letters and digits as _). Variables
+ * of no known section are reported in `unknown`. */
+int settings_add_environment(struct settings *list, char *const *environment,
+                             const struct strvec *inputs, const struct strvec *outputs,
+                             struct strvec *unknown, struct err *e);
+
+#endif

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The job's life: defaults, the run through the stages, the exit status and its reason. See job.h.
+ */
+#include "job.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/signals.h"
+#include "base/utf8.h"
+
+enum { EXIT_OWN_FAILURE = 125, EXIT_SIGNAL_BASE = 128 };
+
+void job_init(struct job *job)
+{
+    *job = (struct job){.name = xstrdup(""),
+                        .arn = xstrdup(""),
+                        .current_host = xstrdup("algo-1"),
+                        .timezone = xstrdup("UTC"),
+                        .ml_root = xstrdup("/opt/ml"),
+                        .grace_ns = 8 * NS_PER_S, /* fits docker stop's 10 s */
+                        .drain_ns = 2 * NS_PER_S,
+                        .cwd_fd = -1};
+    strvec_add(&job->hosts, "algo-1");
+    (void)tz_lookup("UTC", &job->tz);
+    job->begin_ns = clock_monotonic_ns();
+    job->begin_real_ns = clock_realtime_ns();
+    job->time_ns = job->begin_real_ns;
+}
+
+void job_free(struct job *job)
+{
+    for (size_t i = 0; i < job->n_inputs; i++) {
+        struct input *in = &job->inputs[i];
+        free(in->name);
+        free(in->local_path);
+        free(in->dir);
+        free(in->s3_uri);
+        free(in->origin);
+    }
+    for (size_t i = 0; i < job->n_outputs; i++) {
+        struct output *out = &job->outputs[i];
+        free(out->name);
+        free(out->local_path);
+        free(out->dir);
+        free(out->s3_uri);
+        free(out->origin);
+        free(out->layout);
+        free(out->layout_origin);
+        free(out->pack);
+        free(out->pack_origin);
+        free(out->partition_dir);
+    }
+    free(job->inputs);
+    free(job->outputs);
+    free(job->name);
+    free(job->arn);
+    free(job->current_host);
+    strvec_free(&job->hosts);
+    free(job->timezone);
+    free(job->ml_root);
+    free(job->config_file);
+    strvec_free(&job->command);
+    free(job->command_origin);
+    free(job->store_root);
+    *job = (struct job){.cwd_fd = -1};
+}
+
+const char *stage_name(enum stage_id id)
+{
+    static const char *const NAMES[STAGE_COUNT] = {
+        [STAGE_CONFIG] = "config",       [STAGE_INPUTS] = "stage", [STAGE_RUN] = "run",
+        [STAGE_PARTITION] = "partition", [STAGE_PACK] = "pack",    [STAGE_PUBLISH] = "publish",
+    };
+    return NAMES[id];
+}
+
+bool job_has_outputs(const struct job *job)
+{
+    for (size_t i = 0; i < job->n_outputs; i++) {
+        const struct output *out = &job->outputs[i];
+        if (out->dir && (out->layout || out->pack || job->store_kind != STORE_PLATFORM)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void job_fail(struct job *job, enum stage_id id, const struct err *e)
+{
+    job->failure = *e;
+    job->failed_stage = id;
+    job->facts[id].failed = true;
+    log_error(stage_name(id), "%s", e->text);
+}
+
+int job_check(struct job *job, const struct stage *stages, size_t n, struct err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        int rc = stages[i].check ? stages[i].check(job, e) : 0;
+        if (rc != 0) {
+            job_fail(job, stages[i].id, e);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+/* After the transform nothing more happens when it failed, or when a stop arrived while there is still
+ * something to do: half a result is not published. */
+static int may_go_on(const struct job *job, struct err *e)
+{
+    if (job->transform.ended && job->transform.status != 0) {
+        return 1;
+    }
+    return job->transform.ended && !job_has_outputs(job) ? 0 : stop_check(e);
+}
+
+void job_perform(struct job *job, const struct stage *stages, size_t n)
+{
+    struct err e = {0};
+    if (job_check(job, stages, n, &e) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct stage_fact *fact = &job->facts[stages[i].id];
+        int rc = may_go_on(job, &e);
+        if (rc > 0) {
+            return;
+        }
+        fact->start_ns = clock_monotonic_ns();
+        if (rc == 0) {
+            fact->ran = true;
+            rc = stages[i].act(job, &e);
+        }
+        fact->end_ns = clock_monotonic_ns();
+        if (rc != 0) {
+            job_fail(job, stages[i].id, &e);
+            return;
+        }
+    }
+}
+
+/* What a failure of ours means for the exit status. */
+static int status_of_failure(const struct err *e)
+{
+    switch (e->code) {
+    case ERR_STOPPED: return EXIT_SIGNAL_BASE + e->signo;
+    case ERR_EXEC: return e->exec_status;
+    case ERR_NONE: return 0;
+    case ERR_CONFIG:
+    case ERR_INPUT:
+    case ERR_OUTPUT:
+    case ERR_INTERNAL: break;
+    }
+    return EXIT_OWN_FAILURE;
+}
+
+int job_status(const struct job *job)
+{
+    if (job->transform.ended && job->transform.status != 0) {
+        return job->transform.status;
+    }
+    return status_of_failure(&job->failure);
+}
+
+void job_reason(const struct job *job, char *buf, size_t size)
+{
+    char text[ERR_TEXT_MAX + 128];
+    char name[16];
+    const struct transform *t = &job->transform;
+    if (t->ended && t->signo != 0) {
+        (void)snprintf(text, sizeof text, "run: the transform was ended by %s%s%s",
+                       signal_name(name, sizeof name, t->signo), t->dumped ? " (core dumped)" : "",
+                       stop_signal() ? " after a stop request" : "");
+    } else if (t->ended && t->status != 0) {
+        (void)snprintf(text, sizeof text, "run: the transform exited with status %d%s; nothing was published",
+                       t->status, stop_signal() ? " after a stop request" : "");
+    } else if (job->failure.code != ERR_NONE) {
+        (void)snprintf(text, sizeof text, "%s: %s", stage_name(job->failed_stage), job->failure.text);
+    } else {
+        uint64_t files = 0;
+        uint64_t bytes = 0;
+        for (size_t i = 0; i < job->n_outputs; i++) {
+            files += job->outputs[i].files;
+            bytes += job->outputs[i].bytes;
+        }
+        (void)snprintf(text, sizeof text, "completed: %zu output%s, %llu file%s, %llu bytes",
+                       job->n_outputs, job->n_outputs == 1 ? "" : "s", (unsigned long long)files,
+                       files == 1 ? "" : "s", (unsigned long long)bytes);
+    }
+    (void)utf8_clean(buf, size, text, strlen(text));
+}

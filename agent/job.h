@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The job: one struct that config/ fills from processingjobconfig.json, resourceconfig.json, agent.ini,
+ * the environment and the command line, and that the stages read and add their facts to. A field says
+ * who writes it; everybody else only reads it. Names are the service's (CreateProcessingJob).
+ *
+ * Also the stage interface: a stage has a check (all that can be known before the first byte moves) and
+ * an act. main.c lists the stages in order; job_perform runs them.
+ */
+#ifndef JOB_H
+#define JOB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/str.h"
+#include "base/tz.h"
+
+enum store_kind {
+    STORE_PLATFORM, /* SageMaker moves the data before and after us */
+    STORE_FOLDER,   /* s3://bucket/key is ROOT/bucket/key */
+};
+
+/* The service's enums. A value that we do not know is kept as *_OTHER: it is an error only where we
+ * would have to act on it, since the platform may grow values (sagemaker.md, fact 5). */
+enum s3_data_type { S3_PREFIX, S3_MANIFEST_FILE, S3_DATA_TYPE_OTHER };
+enum s3_distribution { FULLY_REPLICATED, SHARDED_BY_S3_KEY, DISTRIBUTION_OTHER };
+enum s3_input_mode { INPUT_FILE, INPUT_PIPE, INPUT_MODE_OTHER };
+enum s3_upload_mode { UPLOAD_END_OF_JOB, UPLOAD_CONTINUOUS, UPLOAD_MODE_OTHER };
+
+/* One ProcessingInputs[] member. Written by config/, the counters by stage/. */
+struct input {
+    char *name;       /* InputName */
+    char *local_path; /* LocalPath as configured, cleaned: /opt/ml/processing/...; NULL when app-managed */
+    char *dir;        /* where that is on this machine: below --ml-root; NULL as above */
+    char *s3_uri;     /* S3Uri; NULL when there is none */
+    char *origin;     /* "processingjobconfig.json:12:5" or "agent.ini:7": for errors */
+    enum s3_data_type data_type;
+    enum s3_distribution distribution;
+    enum s3_input_mode mode;
+    bool gzip;            /* S3CompressionType Gzip */
+    bool app_managed;     /* AppManaged */
+    bool dataset;         /* has a DatasetDefinition instead of an S3Input */
+    uint64_t files;       /* staged files; stage/ */
+    uint64_t bytes;       /* staged bytes; stage/ */
+};
+
+/* One ProcessingOutputConfig.Outputs[] member. Written by config/, the facts by their stage. */
+struct output {
+    char *name;       /* OutputName */
+    char *local_path; /* LocalPath as configured, cleaned; NULL when app-managed without one */
+    char *dir;        /* where that is on this machine; NULL as above */
+    char *s3_uri;     /* S3Uri without trailing slashes; NULL when there is none */
+    char *origin;     /* where it was declared: for errors */
+    enum s3_upload_mode upload_mode;
+    bool app_managed;
+    bool feature_store;   /* has a FeatureStoreOutput */
+    char *layout;         /* [output X] layout, or NULL */
+    char *layout_origin;  /* where the layout was set */
+    char *pack;           /* [output X] pack: the archive's name, or NULL */
+    char *pack_origin;    /* where that was set */
+    char *partition_dir;  /* the layout with this job's values, "k=v/k2=v2"; partition/ at check */
+    uint64_t partitions;  /* leaf partitions after the run; partition/ */
+    uint64_t moved;       /* files moved into a partition; partition/ */
+    uint64_t members;     /* archive members; pack/ */
+    uint64_t packed_bytes; /* bytes of the archive; pack/ */
+    uint64_t files;       /* files at the end: what is, or will be, published; publish/ */
+    uint64_t bytes;       /* their bytes; publish/ */
+    uint64_t skipped;     /* links and special files that are not published; publish/ */
+};
+
+enum stage_id { STAGE_CONFIG, STAGE_INPUTS, STAGE_RUN, STAGE_PARTITION, STAGE_PACK, STAGE_PUBLISH };
+enum { STAGE_COUNT = STAGE_PUBLISH + 1 };
+
+/* What the report says of a stage. Written by job_perform. */
+struct stage_fact {
+    bool ran;
+    bool failed;
+    int64_t start_ns; /* CLOCK_MONOTONIC */
+    int64_t end_ns;
+};
+
+/* The transform's end. Written by run/. */
+struct transform {
+    bool started;  /* exec succeeded */
+    bool ended;    /* it was waited for */
+    int status;    /* 0..255, 128+n for a signal */
+    int signo;     /* the signal it died of, or 0 */
+    bool dumped;   /* a core was dumped */
+    unsigned leftovers; /* processes that were still there when it ended */
+};
+
+struct job {
+    /* who and when: config/ */
+    char *name;           /* ProcessingJobName, "" when unknown */
+    char *arn;            /* ProcessingJobArn, "" when unknown */
+    char *current_host;   /* resourceconfig.json current_host, "algo-1" when unknown */
+    struct strvec hosts;  /* resourceconfig.json hosts, in file order; at least one */
+    size_t host_index;    /* place of current_host in hosts */
+    int64_t time_ns;      /* the job's instant, nanoseconds since the epoch */
+    char *timezone;       /* as configured, "UTC" by default */
+    struct tz tz;         /* the same, resolved */
+    uint64_t max_runtime_s; /* StoppingCondition.MaxRuntimeInSeconds, 0 when absent */
+
+    /* what: config/ */
+    char *ml_root;        /* what stands for /opt/ml; absolute */
+    char *config_file;    /* the agent.ini in use, or NULL */
+    struct strvec command; /* the transform: words for execve, no shell */
+    char *command_origin; /* where the command was given, NULL without a command */
+    int64_t grace_ns;     /* [run] grace: from a stop signal to KILL */
+    int64_t drain_ns;     /* [run] drain: what leftovers get after the transform's end */
+    enum store_kind store_kind;
+    char *store_root;     /* [store] root, absolute; NULL for the platform */
+    struct input *inputs;
+    size_t n_inputs;
+    struct output *outputs;
+    size_t n_outputs;
+
+    /* surroundings at entry: main.c */
+    int cwd_fd;           /* the working directory the transform gets */
+
+    /* facts: each stage its own */
+    int64_t begin_ns;     /* CLOCK_MONOTONIC at main's first lines */
+    int64_t begin_real_ns; /* CLOCK_REALTIME then */
+    struct stage_fact facts[STAGE_COUNT];
+    struct transform transform;
+    struct err failure;   /* the error that ended the job, code ERR_NONE when none did */
+    enum stage_id failed_stage;
+};
+
+struct stage {
+    enum stage_id id;
+    /* Finds all that can be found wrong before anything is touched. May be NULL. */
+    int (*check)(struct job *job, struct err *e);
+    /* Does the work; leaves either the old state or the complete new one. */
+    int (*act)(struct job *job, struct err *e);
+};
+
+void job_init(struct job *job);
+void job_free(struct job *job);
+
+/* Runs every check, then every act, until one fails or the transform ends with another status than 0;
+ * failure and facts are in `job`. Logs one line per stage and the error, once. */
+void job_perform(struct job *job, const struct stage *stages, size_t n);
+
+/* The checks alone. */
+int job_check(struct job *job, const struct stage *stages, size_t n, struct err *e);
+
+/* Records a failure that happened outside job_perform (reading the configuration). */
+void job_fail(struct job *job, enum stage_id id, const struct err *e);
+
+/* The process's exit status (contract: process.md 5.11): the transform's own when it is not 0;
+ * 128+n when stopped; 126 or 127 when it could not be started; 125 for a failure of ours. */
+int job_status(const struct job *job);
+
+/* One line that says why the job ended as it did, at most `size` bytes, valid UTF-8. */
+void job_reason(const struct job *job, char *buf, size_t size);
+
+/* True when the job has something to do after the transform. */
+bool job_has_outputs(const struct job *job);
+
+/* "stage", "run", ...: the words of logs and the report. */
+const char *stage_name(enum stage_id id);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * procagent: config -> stage -> run -> partition -> pack -> publish -> report, in this order.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/signals.h"
+#include "config/args.h"
+#include "config/config.h"
+#include "job.h"
+#include "pack/pack.h"
+#include "partition/partition.h"
+#include "publish/publish.h"
+#include "report/report.h"
+#include "run/run.h"
+#include "stage/stage.h"
+
+extern char **environ;
+
+enum { EXIT_BAD_CALL = 125 };
+
+static const struct stage STORY[] = {
+    {STAGE_INPUTS, stage_check, stage_inputs},
+    {STAGE_RUN, run_check, run_transform},
+    {STAGE_PARTITION, partition_check, partition_outputs},
+    {STAGE_PACK, pack_check, pack_outputs},
+    {STAGE_PUBLISH, publish_check, publish_outputs},
+};
+enum { STORY_LENGTH = sizeof STORY / sizeof *STORY };
+
+static struct job job;
+
+static void last_words(const char *text)
+{
+    report_last_words(&job, text);
+}
+
+static void choose_log_level(const struct args *args)
+{
+    const char *variable = getenv("PROCAGENT_LOG");
+    int level = args->log_level >= 0 ? args->log_level : variable ? log_level_of(variable) : -1;
+    if (level >= 0) {
+        log_set_level((enum log_level)level);
+    }
+}
+
+static int say(const char *text)
+{
+    return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? 0 : EXIT_BAD_CALL;
+}
+
+static int run(const struct args *args)
+{
+    struct err e = {0};
+    job.cwd_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (config_load(&job, args, environ, &e) != 0) {
+        job_fail(&job, STAGE_CONFIG, &e);
+    } else if (chdir("/") == 0) { /* holds no mount busy; the transform gets cwd_fd */
+        job_perform(&job, STORY, STORY_LENGTH);
+    }
+    report_job(&job);
+    return job_status(&job);
+}
+
+static int check(const struct args *args)
+{
+    struct err e = {0};
+    if (config_load(&job, args, environ, &e) != 0) {
+        job_fail(&job, STAGE_CONFIG, &e);
+    } else if (job_check(&job, STORY, STORY_LENGTH, &e) == 0 && report_plan(&job) != 0) {
+        return EXIT_BAD_CALL;
+    }
+    return job_status(&job);
+}
+
+int main(int argc, char **argv)
+{
+    struct err e = {0};
+    struct args args;
+    int status = EXIT_BAD_CALL;
+    if (signals_init(&e) != 0 || args_parse(argc, argv, &args, &e) != 0) {
+        log_error(NULL, "%s", e.text);
+        return status;
+    }
+    choose_log_level(&args);
+    job_init(&job);
+    mem_last_words(last_words);
+    switch (args.command) {
+    case COMMAND_RUN: status = run(&args); break;
+    case COMMAND_CHECK: status = check(&args); break;
+    case COMMAND_VERSION: status = say("procagent " PROCAGENT_VERSION "\n"); break;
+    case COMMAND_HELP: status = say(ARGS_HELP); break;
+    }
+    job_free(&job);
+    args_free(&args);
+    return status;
+}

@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Packing outputs. See pack.h. tarball.c makes the tar, pargz.c compresses it; here is what goes in, and
+ * in which order things happen so that at every moment either the loose files or the archive are there.
+ */
+#include "pack/pack.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/dir.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/newfile.h"
+#include "base/path.h"
+#include "base/scope.h"
+#include "base/signals.h"
+#include "base/utf8.h"
+#include "pack/pargz.h"
+#include "pack/tarball.h"
+
+enum { READ_SIZE = 256 * 1024 };
+/* Between two looks at the stop signals. */
+static const uint64_t STOP_STEP = 4u << 20;
+
+/* One output while it is packed. */
+struct packing {
+    const struct output *output;
+    int64_t mtime;             /* of every member: the job's time in seconds */
+    int dir_fd;                /* the output's folder */
+    struct dir_listing files;  /* the members-to-be, sorted */
+    struct newfile archive;
+    struct pargz *gzip;
+    struct tarball *tar;
+    char *buf;                 /* READ_SIZE bytes */
+};
+
+/* What a name must not be, or NULL. */
+static const char *bad_name(const char *name)
+{
+    if (strchr(name, '/')) {
+        return "must be a file name without \"/\": the archive lies at the root of the output";
+    }
+    if (*name == '\0' || strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+        return "must be a file name";
+    }
+    if (str_starts(name, OWN_TEMP_PREFIX)) {
+        return "must not begin with \"" OWN_TEMP_PREFIX "\", which is the agent's own";
+    }
+    if (!utf8_valid(name, strlen(name))) {
+        return "must be UTF-8: it becomes part of an S3 key";
+    }
+    if (strlen(name) > NAME_MAX) {
+        return "must have at most 255 bytes";
+    }
+    if (!str_ends(name, ".tar.gz") && !str_ends(name, ".tgz")) {
+        return "must end with .tar.gz or .tgz: a gzip-compressed tar is what is made";
+    }
+    if (strcmp(name, ".tar.gz") == 0 || strcmp(name, ".tgz") == 0) {
+        return "must have something before its ending";
+    }
+    return NULL;
+}
+
+static int check_output(const struct output *out, struct err *e)
+{
+    const char *bad = bad_name(out->pack);
+    if (bad) {
+        return err_set(e, ERR_CONFIG, "%s: pack = %s: the name %s", out->pack_origin, QUOTED(out->pack),
+                       bad);
+    }
+    if (!out->dir) {
+        return err_set(e, ERR_CONFIG, "%s: pack = %s: output %s has no LocalPath to pack",
+                       out->pack_origin, QUOTED(out->pack), QUOTED(out->name));
+    }
+    if (out->upload_mode == UPLOAD_CONTINUOUS) {
+        return err_set(e, ERR_CONFIG,
+                       "%s: pack = %s: output %s has S3UploadMode Continuous, which uploads files while "
+                       "the transform runs, before they can be packed: use S3UploadMode EndOfJob",
+                       out->pack_origin, QUOTED(out->pack), QUOTED(out->name));
+    }
+    return 0;
+}
+
+int pack_check(struct job *job, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < job->n_outputs; i++) {
+        rc = job->outputs[i].pack ? check_output(&job->outputs[i], e) : 0;
+    }
+    return rc;
+}
+
+static void packing_free(struct packing *p)
+{
+    free(p->buf);
+    tarball_abort(&p->tar);
+    pargz_abort(&p->gzip); /* joins the pool, which writes to archive.fd */
+    newfile_discard(&p->archive);
+    dir_listing_free(&p->files);
+    scope_close(&p->dir_fd);
+}
+
+/* Leaves in the listing what becomes a member. Whatever else there is stays where it is. */
+static void keep_members(struct packing *p)
+{
+    const struct output *out = p->output;
+    struct dir_listing *list = &p->files;
+    size_t kept = 0;
+    size_t odd = 0;
+    char first_odd[320] = "";
+    for (size_t i = 0; i < list->n; i++) {
+        struct dir_entry *entry = &list->v[i];
+        bool regular = S_ISREG(entry->mode);
+        if (regular && strcmp(entry->path, out->pack) != 0) {
+            list->v[kept++] = *entry;
+            continue;
+        }
+        if (!regular && odd++ == 0) {
+            (void)quote_text(first_odd, sizeof first_odd, entry->path);
+        }
+        free(entry->path);
+    }
+    list->n = kept;
+    if (odd > 0) {
+        log_warn("pack", "output %s: %zu links or special files, the first is %s: ignored",
+                 QUOTED(out->name), odd, first_odd);
+    }
+}
+
+static size_t parent_length(const char *path)
+{
+    return (size_t)(path_base(path) - path);
+}
+
+/* Finds before the work what would go wrong after it: a folder where the archive goes, and folders whose
+ * files could not be removed. The listing is sorted, so a folder's files mostly follow each other. */
+static int check_folders(const struct packing *p, struct err *e)
+{
+    const struct output *out = p->output;
+    struct stat st;
+    if (fstatat(p->dir_fd, out->pack, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        if (S_ISDIR(st.st_mode)) {
+            return err_set(e, ERR_OUTPUT, "%s: a folder of the archive's name is in the way",
+                           QUOTED(out->pack));
+        }
+        log_warn("pack", "output %s: replacing the existing %s", QUOTED(out->name), QUOTED(out->pack));
+    }
+    const char *last = NULL;
+    for (size_t i = 0; i < p->files.n; i++) {
+        const char *path = p->files.v[i].path;
+        size_t n = parent_length(path);
+        if (last && parent_length(last) == n && memcmp(last, path, n) == 0) {
+            continue;
+        }
+        last = path;
+        SCOPE_FREE char *parent = n == 0 ? xstrdup(".") : xstrndup(path, n);
+        if (faccessat(p->dir_fd, parent, W_OK | X_OK, AT_EACCESS) != 0) {
+            return err_sys(e, ERR_OUTPUT, errno, "folder %s: its files could not be removed once packed",
+                           QUOTED(parent));
+        }
+    }
+    return 0;
+}
+
+static int to_gzip(void *to, const void *bytes, size_t n, struct err *e)
+{
+    return pargz_write(to, bytes, n, e);
+}
+
+/* The names of what failed are in `e` when this fails: the archive's for a write, the file's for a read. */
+static int pack_bytes(struct packing *p, const char *path, int fd, uint64_t size, struct err *e)
+{
+    uint64_t left = size;
+    uint64_t unchecked = 0;
+    while (left > 0) {
+        ssize_t got = read(fd, p->buf, left < READ_SIZE ? (size_t)left : READ_SIZE);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return err_sys(e, ERR_OUTPUT, errno, "read %s", QUOTED(path));
+        }
+        if (got == 0) {
+            log_warn("pack", "%s became shorter while it was packed: %" PRIu64
+                     " bytes at its end are zeros", QUOTED(path), left);
+            return 0; /* tarball fills up */
+        }
+        int rc = tarball_data(p->tar, p->buf, (size_t)got, e);
+        if (rc != 0) {
+            return err_prefix(e, "%s", QUOTED(p->output->pack));
+        }
+        left -= (uint64_t)got;
+        unchecked += (uint64_t)got;
+        if (unchecked >= STOP_STEP && stop_check(e) != 0) {
+            return -ERR_STOPPED;
+        }
+        unchecked = unchecked >= STOP_STEP ? 0 : unchecked;
+    }
+    struct stat st;
+    if (fstat(fd, &st) == 0 && (uint64_t)st.st_size > size) {
+        log_warn("pack", "%s became longer while it was packed: only its first %" PRIu64
+                 " bytes are in the archive", QUOTED(path), size);
+    }
+    return 0;
+}
+
+static int pack_file(struct packing *p, const struct dir_entry *entry, struct err *e)
+{
+    int rc = stop_check(e);
+    if (rc != 0) {
+        return rc;
+    }
+    /* Without O_NONBLOCK a FIFO put in the file's place would hold us for ever. */
+    SCOPE_FD int fd = openat(p->dir_fd, entry->path,
+                             O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        return err_sys(e, ERR_OUTPUT, errno, "read %s", QUOTED(entry->path));
+    }
+    if (!S_ISREG(st.st_mode)) {
+        return err_set(e, ERR_OUTPUT, "%s was a file and is none any more", QUOTED(entry->path));
+    }
+    uint64_t size = (uint64_t)st.st_size;
+    rc = tarball_member(p->tar, entry->path, st.st_mode, size, e);
+    if (rc != 0) {
+        return err_prefix(e, "%s", QUOTED(p->output->pack));
+    }
+    return pack_bytes(p, entry->path, fd, size, e);
+}
+
+static int write_archive(struct packing *p, uint64_t *size, struct err *e)
+{
+    const char *name = p->output->pack;
+    int rc = newfile_open(&p->archive, p->dir_fd, name, 0666, e);
+    if (rc == 0) {
+        rc = pargz_open(&p->gzip, p->archive.fd, PARGZ_LEVEL, e);
+    }
+    if (rc == 0) {
+        rc = tarball_open(&p->tar, p->mtime, to_gzip, p->gzip, e);
+    }
+    p->buf = xmalloc(READ_SIZE);
+    for (size_t i = 0; rc == 0 && i < p->files.n; i++) {
+        rc = pack_file(p, &p->files.v[i], e);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    if (tarball_finish(&p->tar, e) != 0 || pargz_finish(&p->gzip, size, e) != 0) {
+        return err_prefix(e, "%s", QUOTED(name));
+    }
+    return newfile_commit(&p->archive, 0, e);
+}
+
+/* The archive is complete and has its name: now, and only now, its members may go. */
+static int remove_members(const struct packing *p, struct err *e)
+{
+    for (size_t i = 0; i < p->files.n; i++) {
+        const char *path = p->files.v[i].path;
+        if (unlinkat(p->dir_fd, path, 0) != 0 && errno != ENOENT) {
+            return err_sys(e, ERR_OUTPUT, errno, "remove %s, which is packed", QUOTED(path));
+        }
+    }
+    dir_prune_empty(p->dir_fd, ".");
+    return 0;
+}
+
+/* "1,234,567". */
+static const char *grouped(char *buf, size_t size, uint64_t n)
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof digits, "%" PRIu64, n);
+    size_t at = 0;
+    for (int i = 0; i < len && at + 2 < size; i++) {
+        if (i > 0 && (len - i) % 3 == 0) {
+            buf[at++] = ',';
+        }
+        buf[at++] = digits[i];
+    }
+    buf[at] = '\0';
+    return buf;
+}
+
+static int pack_folder(struct packing *p, struct output *out, struct err *e)
+{
+    p->dir_fd = open(out->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (p->dir_fd < 0 && errno != ENOENT) {
+        return err_sys(e, ERR_OUTPUT, errno, "%s", out->dir);
+    }
+    if (p->dir_fd >= 0) {
+        newfile_sweep(p->dir_fd, ".");
+        int rc = dir_list(AT_FDCWD, out->dir, "", 0, ERR_OUTPUT, &p->files, e);
+        if (rc != 0) {
+            return rc;
+        }
+        keep_members(p);
+    }
+    if (p->files.n == 0) {
+        log_warn("pack", "output %s holds no files, no %s is made: ignored", QUOTED(out->name),
+                 QUOTED(out->pack));
+        return 0;
+    }
+    uint64_t size = 0;
+    int rc = check_folders(p, e);
+    rc = rc ? rc : write_archive(p, &size, e);
+    rc = rc ? rc : remove_members(p, e);
+    if (rc != 0) {
+        return rc;
+    }
+    out->members = p->files.n;
+    out->packed_bytes = size;
+    char members[32];
+    char bytes[32];
+    log_info("pack", "output %s: %s file%s -> %s (%s bytes)", QUOTED(out->name),
+             grouped(members, sizeof members, out->members), out->members == 1 ? "" : "s", out->pack,
+             grouped(bytes, sizeof bytes, size));
+    return 0;
+}
+
+int pack_outputs(struct job *job, struct err *e)
+{
+    for (size_t i = 0; i < job->n_outputs; i++) {
+        struct output *out = &job->outputs[i];
+        if (!out->pack) {
+            continue;
+        }
+        /* Floor, also before 1970. */
+        int64_t mtime = job->time_ns / NS_PER_S - (job->time_ns % NS_PER_S < 0);
+        SCOPE(packing_free) struct packing p = {
+            .output = out, .mtime = mtime, .dir_fd = -1, .archive = NEWFILE_NONE};
+        out->members = 0;
+        out->packed_bytes = 0;
+        int rc = pack_folder(&p, out, e);
+        if (rc == -ERR_STOPPED) {
+            return rc;
+        }
+        if (rc != 0) {
+            return err_prefix(e, "output %s", QUOTED(out->name));
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The report. See report.h.
+ */
+#include "report/report.h"
+
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/newfile.h"
+#include "base/path.h"
+#include "base/scope.h"
+#include "base/utf8.h"
+
+/* The service keeps the first 1,024 bytes. */
+enum { MESSAGE_MAX = 1024 };
+
+static const char *kind_name(enum store_kind kind)
+{
+    switch (kind) {
+    case STORE_PLATFORM: return "platform";
+    case STORE_FOLDER: return "folder";
+    }
+    return "?";
+}
+
+/* JSON strings must be UTF-8; a file name or an argument need not be. */
+static json_t *text_of(const char *s)
+{
+    if (!s) {
+        return json_null();
+    }
+    size_t n = strlen(s);
+    SCOPE_FREE char *clean = xmalloc(n + 1);
+    (void)utf8_clean(clean, n + 1, s, n);
+    return json_string(clean);
+}
+
+static json_t *instant(int64_t ns)
+{
+    char buf[48];
+    return json_string(clock_format_rfc3339(buf, sizeof buf, ns));
+}
+
+static json_t *seconds(int64_t ns)
+{
+    return json_real((double)(ns / 1000) / 1e6);
+}
+
+static void set(json_t *object, const char *key, json_t *value)
+{
+    (void)json_object_set_new(object, key, value);
+}
+
+static void set_count(json_t *object, const char *key, uint64_t value)
+{
+    set(object, key, json_integer((json_int_t)value));
+}
+
+static json_t *stages_of(const struct job *job)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < STAGE_COUNT; i++) {
+        const struct stage_fact *fact = &job->facts[i];
+        if (!fact->ran && !fact->failed) {
+            continue;
+        }
+        json_t *item = json_object();
+        set(item, "name", json_string(stage_name((enum stage_id)i)));
+        set(item, "seconds", seconds(fact->end_ns - fact->start_ns));
+        set(item, "ok", json_boolean(!fact->failed));
+        (void)json_array_append_new(list, item);
+    }
+    return list;
+}
+
+static json_t *inputs_of(const struct job *job)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < job->n_inputs; i++) {
+        const struct input *in = &job->inputs[i];
+        json_t *item = json_object();
+        set(item, "name", text_of(in->name));
+        set(item, "local_path", text_of(in->local_path));
+        set(item, "s3_uri", text_of(in->s3_uri));
+        set_count(item, "files", in->files);
+        set_count(item, "bytes", in->bytes);
+        (void)json_array_append_new(list, item);
+    }
+    return list;
+}
+
+static json_t *outputs_of(const struct job *job)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < job->n_outputs; i++) {
+        const struct output *out = &job->outputs[i];
+        json_t *item = json_object();
+        set(item, "name", text_of(out->name));
+        set(item, "local_path", text_of(out->local_path));
+        set(item, "s3_uri", text_of(out->s3_uri));
+        set_count(item, "files", out->files);
+        set_count(item, "bytes", out->bytes);
+        set_count(item, "skipped", out->skipped);
+        set_count(item, "partitions", out->partitions);
+        set_count(item, "moved", out->moved);
+        if (out->pack) {
+            json_t *archive = json_object();
+            set(archive, "name", text_of(out->pack));
+            set_count(archive, "members", out->members);
+            set_count(archive, "bytes", out->packed_bytes);
+            set(item, "archive", archive);
+        }
+        (void)json_array_append_new(list, item);
+    }
+    return list;
+}
+
+static json_t *transform_of(const struct job *job)
+{
+    const struct transform *t = &job->transform;
+    json_t *item = json_object();
+    json_t *command = json_array();
+    for (size_t i = 0; i < job->command.n; i++) {
+        (void)json_array_append_new(command, text_of(job->command.v[i]));
+    }
+    set(item, "command", command);
+    set(item, "started", json_boolean(t->started));
+    set(item, "status", t->ended ? json_integer(t->status) : json_null());
+    set(item, "signal", t->ended && t->signo ? json_integer(t->signo) : json_null());
+    set_count(item, "leftovers", t->leftovers);
+    return item;
+}
+
+static char *build_json(const struct job *job, const char *reason)
+{
+    json_t *root = json_object();
+    set(root, "version", json_integer(1));
+    set(root, "job", text_of(job->name));
+    set(root, "arn", text_of(job->arn));
+    set(root, "host", text_of(job->current_host));
+    set(root, "hosts", json_integer((json_int_t)job->hosts.n));
+    set(root, "time", instant(job->time_ns));
+    set(root, "timezone", text_of(job->timezone));
+    set(root, "store", json_string(kind_name(job->store_kind)));
+    set(root, "status", json_integer(job_status(job)));
+    set(root, "reason", text_of(reason));
+    set(root, "failed_stage", job->failure.code ? json_string(stage_name(job->failed_stage)) : json_null());
+    set(root, "error", job->failure.code ? json_string(err_code_name(job->failure.code)) : json_null());
+    set(root, "started", instant(job->begin_real_ns));
+    set(root, "seconds", seconds(clock_monotonic_ns() - job->begin_ns));
+    set(root, "stages", stages_of(job));
+    set(root, "inputs", inputs_of(job));
+    set(root, "transform", transform_of(job));
+    set(root, "outputs", outputs_of(job));
+    char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    json_decref(root);
+    return text;
+}
+
+/* One folder for both files. Where nothing imitates SageMaker (no ML_ROOT, and none can be made: a
+ * laptop's `procagent run -- true`) there is nobody to tell, and no warning either. */
+static int open_output_folder(const struct job *job)
+{
+    SCOPE_FREE char *path = path_join(job->ml_root, "output");
+    if (io_mkdirs(AT_FDCWD, path) != 0 && access(job->ml_root, F_OK) != 0) {
+        log_debug(NULL, "no message and no report: %s cannot be made: %s", path, err_text(errno));
+        return -1;
+    }
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        log_warn(NULL, "no message and no report: %s: %s, ignored", path, err_text(errno));
+    }
+    return fd;
+}
+
+static void write_files(const struct job *job, const char *reason)
+{
+    SCOPE_FD int dir = open_output_folder(job);
+    if (dir < 0) {
+        return;
+    }
+    struct err e = {0};
+    char line[MESSAGE_MAX + 1];
+    if (job->hosts.n > 1) { /* the service strings all hosts' messages together */
+        SCOPE_FREE char *with_host = xasprintf("%s: %s", job->current_host, reason);
+        (void)utf8_clean(line, sizeof line, with_host, strlen(with_host));
+    } else {
+        (void)utf8_clean(line, sizeof line, reason, strlen(reason));
+    }
+    if (newfile_write(dir, "message", line, strlen(line), &e) != 0) {
+        log_warn(NULL, "%s/output: %s, ignored", job->ml_root, e.text);
+    }
+    SCOPE_FREE char *json = build_json(job, reason);
+    if (!json || newfile_write(dir, "report.json", json, strlen(json), &e) != 0) {
+        log_warn(NULL, "%s/output: %s, ignored", job->ml_root, json ? e.text : "report.json");
+    }
+}
+
+/* The error itself was logged where it happened; the last line says the status and where time went. */
+static void print_summary(const struct job *job, const char *reason)
+{
+    struct str stages = STR_INIT(0);
+    for (int i = 0; i < STAGE_COUNT; i++) {
+        const struct stage_fact *fact = &job->facts[i];
+        if (fact->ran) {
+            str_printf(&stages, "%s%s %.3f s", stages.len ? ", " : "", stage_name((enum stage_id)i),
+                       (double)(fact->end_ns - fact->start_ns) / 1e9);
+        }
+    }
+    int status = job_status(job);
+    bool told = job->failure.code != ERR_NONE;
+    if (told) {
+        log_info(NULL, "failed in %s, exit status %d (%s)", stage_name(job->failed_stage), status,
+                 stages.len ? str_text(&stages) : "nothing ran");
+    } else {
+        log_info(NULL, "%s (%s), exit status %d", reason, str_text(&stages), status);
+    }
+    str_free(&stages);
+}
+
+void report_job(const struct job *job)
+{
+    char reason[MESSAGE_MAX + 1];
+    job_reason(job, reason, sizeof reason);
+    write_files(job, reason);
+    print_summary(job, reason);
+}
+
+void report_last_words(const struct job *job, const char *text)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/output/message", job->ml_root);
+    if (n > 0 && (size_t)n < sizeof path) {
+        SCOPE_FD int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        if (fd >= 0) {
+            (void)io_write_all(fd, text, strlen(text));
+        }
+    }
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The folder store. See folder.h.
+ */
+#include "store/folder.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/dir.h"
+#include "base/io.h"
+#include "base/mem.h"
+#include "base/newfile.h"
+#include "base/path.h"
+#include "base/scope.h"
+#include "base/str.h"
+
+/* An object that was put and waits for the commit. */
+struct pending {
+    char *temp;  /* below root: ".procagent-XXXX/17" */
+    char *final; /* below root: "bucket/key" */
+};
+
+struct folder {
+    int root_fd;
+    char *root;      /* for messages */
+    char *stage_dir; /* ".procagent-XXXX" below root; NULL before the first put */
+    int stage_fd;    /* open and locked while stage_dir exists */
+    struct pending *v;
+    size_t n;
+    size_t cap;
+    size_t committed;
+};
+
+/* Up to this many files are synced one by one; above, the whole file system once is cheaper. */
+enum { SYNC_EACH_MAX = 16 };
+
+/* A key becomes a path only when no component is empty, "." or "..", and none is over 255 bytes. */
+static int key_path(const char *bucket, const char *key, enum err_code code, char **out, struct err *e)
+{
+    for (const char *p = key;; p++) {
+        size_t n = strcspn(p, "/");
+        bool dots = (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.');
+        if (n == 0 || n > 255 || dots) {
+            return err_set(e, code, "s3://%s/%s cannot be a file of a folder store: a part between "
+                           "slashes is empty, \".\", \"..\" or longer than 255 bytes", bucket, key);
+        }
+        p += n;
+        if (*p == '\0') {
+            break;
+        }
+    }
+    *out = path_join(bucket, key);
+    return 0;
+}
+
+static int folder_list(void *self, const char *bucket, const char *prefix, struct store_listing *out,
+                       struct err *e)
+{
+    const struct folder *f = self;
+    SCOPE(dir_listing_free) struct dir_listing files = {0};
+    struct stat st;
+    if (fstatat(f->root_fd, bucket, &st, 0) != 0 || !S_ISDIR(st.st_mode)) {
+        return err_set(e, ERR_INPUT, "no bucket %s: there is no folder %s/%s", QUOTED(bucket), f->root,
+                       bucket);
+    }
+    int rc = dir_list(f->root_fd, bucket, prefix, DIR_FOLLOW, ERR_INPUT, &files, e);
+    for (size_t i = 0; rc == 0 && i < files.n; i++) {
+        if (S_ISREG(files.v[i].mode)) {
+            store_listing_add(out, files.v[i].path, files.v[i].size);
+        }
+    }
+    return rc;
+}
+
+static int folder_get(void *self, const char *bucket, const char *key, uint64_t size, int to_fd,
+                      struct err *e)
+{
+    const struct folder *f = self;
+    SCOPE_FREE char *path = NULL;
+    int rc = key_path(bucket, key, ERR_INPUT, &path, e);
+    if (rc != 0) {
+        return rc;
+    }
+    SCOPE_FD int fd = openat(f->root_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return err_sys(e, ERR_INPUT, errno, "s3://%s/%s (%s/%s)", bucket, key, f->root, path);
+    }
+    SCOPE_FREE char *what = xasprintf("s3://%s/%s", bucket, key);
+    return io_copy(fd, to_fd, size, what, e);
+}
+
+/* Removes the staging folders of runs that are gone: those whose lock nobody holds. */
+static void sweep(const struct folder *f)
+{
+    SCOPE_FD int fd = openat(f->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    SCOPE_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) {
+        return;
+    }
+    (void)take_fd(&fd);
+    for (const struct dirent *d = readdir(dir); d; d = readdir(dir)) {
+        if (!str_starts(d->d_name, OWN_TEMP_PREFIX)) {
+            continue;
+        }
+        SCOPE_FD int old = openat(f->root_fd, d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (old >= 0 && flock(old, LOCK_EX | LOCK_NB) == 0) {
+            (void)dir_remove_tree(f->root_fd, d->d_name);
+        }
+    }
+}
+
+static int make_stage_dir(struct folder *f, struct err *e)
+{
+    sweep(f);
+    uint64_t random = 0;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
+        return err_sys(e, ERR_INTERNAL, errno, "getrandom");
+    }
+    SCOPE_FREE char *name = xasprintf(OWN_TEMP_PREFIX "%016llx", (unsigned long long)random);
+    if (mkdirat(f->root_fd, name, 0700) != 0) {
+        return err_sys(e, ERR_OUTPUT, errno, "create %s/%s", f->root, name);
+    }
+    f->stage_dir = TAKE_PTR(name);
+    f->stage_fd = openat(f->root_fd, f->stage_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (f->stage_fd < 0 || flock(f->stage_fd, LOCK_EX | LOCK_NB) != 0) {
+        return err_sys(e, ERR_OUTPUT, errno, "lock %s/%s", f->root, f->stage_dir);
+    }
+    return 0;
+}
+
+static int folder_put(void *self, const char *bucket, const char *key, int from_fd, uint64_t size,
+                      struct err *e)
+{
+    struct folder *f = self;
+    SCOPE_FREE char *final = NULL;
+    int rc = key_path(bucket, key, ERR_OUTPUT, &final, e);
+    rc = rc || f->stage_dir ? rc : make_stage_dir(f, e);
+    if (rc != 0) {
+        return rc;
+    }
+    SCOPE_FREE char *temp = xasprintf("%s/%zu", f->stage_dir, f->n);
+    SCOPE_FD int fd = openat(f->root_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        return err_sys(e, ERR_OUTPUT, errno, "create %s/%s", f->root, temp);
+    }
+    f->v = vec_room(f->v, f->n, &f->cap, sizeof *f->v);
+    f->v[f->n++] = (struct pending){.temp = TAKE_PTR(temp), .final = TAKE_PTR(final)};
+    SCOPE_FREE char *what = xasprintf("s3://%s/%s", bucket, key);
+    rc = io_copy(from_fd, fd, size, what, e);
+    if (rc == 0 && close_now(&fd) != 0) {
+        rc = err_sys(e, ERR_OUTPUT, errno, "close %s", what);
+    }
+    return rc;
+}
+
+static int sync_path(const struct folder *f, const char *path, struct err *e)
+{
+    SCOPE_FD int fd = openat(f->root_fd, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0) {
+        return err_sys(e, ERR_OUTPUT, errno, "sync %s/%s", f->root, path);
+    }
+    return 0;
+}
+
+/* What was published must outlive a power cut: bytes before names, then the names. */
+static int sync_bytes(const struct folder *f, struct err *e)
+{
+    if (f->n > SYNC_EACH_MAX) {
+        return syncfs(f->root_fd) == 0 ? 0 : err_sys(e, ERR_OUTPUT, errno, "sync %s", f->root);
+    }
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < f->n; i++) {
+        rc = sync_path(f, f->v[i].temp, e);
+    }
+    return rc;
+}
+
+static char *folder_of(const char *path)
+{
+    return xstrndup(path, (size_t)(path_base(path) - path) - 1);
+}
+
+static int sync_names(const struct folder *f, struct err *e)
+{
+    if (f->n > SYNC_EACH_MAX) {
+        return syncfs(f->root_fd) == 0 ? 0 : err_sys(e, ERR_OUTPUT, errno, "sync %s", f->root);
+    }
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < f->n; i++) {
+        SCOPE_FREE char *dir = folder_of(f->v[i].final);
+        rc = sync_path(f, dir, e);
+    }
+    return rc;
+}
+
+/* The bucket may be another mount than ROOT: then the bytes are copied beside the final name. */
+static int move_across(const struct folder *f, const struct pending *p, struct err *e)
+{
+    SCOPE_FD int from = openat(f->root_fd, p->temp, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    if (from < 0 || fstat(from, &st) != 0) {
+        return err_sys(e, ERR_OUTPUT, errno, "open %s/%s", f->root, p->temp);
+    }
+    SCOPE(newfile_discard) struct newfile to = NEWFILE_NONE;
+    int rc = newfile_open(&to, f->root_fd, p->final, 0666, e);
+    rc = rc ? rc : io_copy(from, to.fd, (uint64_t)st.st_size, p->final, e);
+    rc = rc ? rc : newfile_commit(&to, NEWFILE_SYNC, e);
+    if (rc == 0) {
+        (void)unlinkat(f->root_fd, p->temp, 0);
+    }
+    return rc;
+}
+
+static int commit_one(const struct folder *f, const struct pending *p, struct err *e)
+{
+    SCOPE_FREE char *dir = folder_of(p->final);
+    if (io_mkdirs(f->root_fd, dir) != 0) {
+        return err_sys(e, ERR_OUTPUT, errno, "create folder %s/%s", f->root, dir);
+    }
+    if (renameat(f->root_fd, p->temp, f->root_fd, p->final) == 0) {
+        return 0;
+    }
+    if (errno != EXDEV) {
+        return err_sys(e, ERR_OUTPUT, errno, "rename to %s/%s", f->root, p->final);
+    }
+    return move_across(f, p, e);
+}
+
+/* From here on a stop signal waits: renames take no time, and half a publication helps nobody. */
+static int folder_commit(void *self, struct err *e)
+{
+    struct folder *f = self;
+    int rc = sync_bytes(f, e);
+    for (; rc == 0 && f->committed < f->n; f->committed++) {
+        rc = commit_one(f, &f->v[f->committed], e);
+        if (rc != 0) {
+            break;
+        }
+    }
+    if (rc != 0 && f->committed > 0) {
+        return err_prefix(e, "%zu of %zu objects are already in place", f->committed, f->n);
+    }
+    return rc ? rc : sync_names(f, e);
+}
+
+static void folder_close(void *self)
+{
+    struct folder *f = self;
+    if (f->stage_dir) {
+        (void)dir_remove_tree(f->root_fd, f->stage_dir);
+    }
+    for (size_t i = 0; i < f->n; i++) {
+        free(f->v[i].temp);
+        free(f->v[i].final);
+    }
+    free(f->v);
+    free(f->stage_dir);
+    free(f->root);
+    scope_close(&f->stage_fd);
+    scope_close(&f->root_fd);
+    free(f);
+}
+
+int folder_open(struct store *store, const char *root, struct err *e)
+{
+    static const struct store_ops OPS = {.list = folder_list,
+                                         .get = folder_get,
+                                         .put = folder_put,
+                                         .commit = folder_commit,
+                                         .close = folder_close};
+    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return err_sys(e, ERR_CONFIG, errno, "the store's root %s", QUOTED(root));
+    }
+    struct folder *f = xcalloc(1, sizeof *f);
+    *f = (struct folder){.root_fd = fd, .root = xstrdup(root), .stage_fd = -1};
+    *store = (struct store){.ops = &OPS, .self = f};
+    return 0;
+}

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Runs test suites, shows what fails, counts. Usage: run-tests.sh SUITE...
+# A suite is a function below that prints TAP on stdout; what it says on stderr is shown on failure.
+# The last line is "N passed, N failed[, N skipped]"; the exit status is 0 only when nothing failed.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+top=$PWD
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+passed=0 failed=0 skipped=0
+
+# tap NAME COMMAND...: one command as one TAP case.
+tap() {
+    local name=$1
+    shift
+    if "$@" >"$logs/out" 2>&1; then
+        echo "ok $name"
+    else
+        echo "not ok $name"
+        tail -n 60 "$logs/out" | sed 's/^/# /'
+    fi
+}
+
+# Unit programs print cmocka's TAP; a crash before the plan's end is a failed case of its own.
+unit_programs() {
+    local dir=$1 p
+    for p in "$dir"/test_*; do
+        [[ -x $p && ! -d $p ]] || continue
+        CMOCKA_MESSAGE_OUTPUT=TAP "$p" 2>"$logs/unit.err" | grep -E '^(ok|not ok)' | sed "s/ - / - ${p##*/}: /"
+        local rc=${PIPESTATUS[0]}
+        if ((rc != 0)); then
+            echo "not ok ${p##*/} ended with $rc"
+            tail -n 40 "$logs/unit.err" | sed 's/^/# /'
+        fi
+    done
+}
+
+suite_lint() { scripts/lint.sh; }
+suite_unit() {
+    tap "build with $(cc --version | head -1)" make -s all unit-programs helpers
+    unit_programs build/unit
+}
+suite_asan() {
+    tap "build with sanitizers" make -s asan
+    unit_programs build/asan/unit
+}
+suite_tz() { tap "every zone name against zoneinfo, 2015 to 2037" /usr/bin/python3 test/tz/zones_check.py build/test/tzdump; }
+suite_behaviour() { bats --tap -r test/behaviour; }
+suite_fault() { bats --tap -r test/fault; }
+suite_docker() { scripts/docker-tests.sh; }
+suite_fuzz() {
+    tap "build fuzz targets" make -s fuzz-programs
+    local f
+    for f in build/fuzz/fuzz_*; do
+        [[ -x $f ]] || continue
+        local seeds=test/fuzz/seeds/${f##*/}
+        mkdir -p "$logs/corpus"
+        tap "${f##*/}: seeds and ${FUZZ_SECONDS:-10} s" "$f" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=10 \
+            -rss_limit_mb=2048 -print_final_stats=0 -artifact_prefix="$logs/" "$logs/corpus" "$seeds"
+        rm -rf "$logs/corpus"
+    done
+}
+
+run_suite() {
+    local name=$1 start=$SECONDS tap_file="$logs/$1.tap"
+    printf '== %s\n' "$name"
+    "suite_$name" >"$tap_file" 2>"$logs/$name.err"
+    local rc=$?
+    local p f s
+    s=$(grep -ciE '^ok .*# skip' "$tap_file")
+    p=$(($(grep -cE '^ok' "$tap_file") - s))
+    f=$(grep -cE '^not ok' "$tap_file")
+    if ((rc != 0 && f == 0)) || ((p + f + s == 0)); then
+        f=$((f + 1))
+        echo "not ok suite $name ended with $rc, $p cases passed" | tee -a "$tap_file"
+        tail -n 40 "$logs/$name.err"
+    fi
+    grep -E -A 60 '^not ok' "$tap_file" | grep -E '^(not ok|#)' | head -n 200
+    grep -iE '^ok .*# skip' "$tap_file"
+    printf '   %d passed, %d failed, %d skipped in %d s\n' "$p" "$f" "$s" $((SECONDS - start))
+    passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+for suite in "$@"; do
+    cd "$top" || exit 1
+    run_suite "$suite"
+done
+printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+((failed == 0))
