@@ -111,8 +111,8 @@ int job_check(struct job *job, const struct stage *stages, size_t n, struct err 
     return 0;
 }
 
-/* After the transform nothing more happens when it failed, or when a stop arrived while there is still
- * something to do: half a result is not published. */
+/* After the transform nothing more happens when it failed, or when a stop arrived while there is
+ * still something to do: half a result is not published. */
 static int may_go_on(const struct job *job, struct err *e)
 {
     if (job->transform.ended && job->transform.status != 0) {
@@ -179,10 +179,12 @@ void job_reason(const struct job *job, char *buf, size_t size)
                        signal_name(name, sizeof name, t->signo), t->dumped ? " (core dumped)" : "",
                        stop_signal() ? " after a stop request" : "");
     } else if (t->ended && t->status != 0) {
-        (void)snprintf(text, sizeof text, "run: the transform exited with status %d%s; nothing was published",
+        (void)snprintf(text, sizeof text,
+                       "run: the transform exited with status %d%s; nothing was published",
                        t->status, stop_signal() ? " after a stop request" : "");
     } else if (job->failure.code != ERR_NONE) {
-        (void)snprintf(text, sizeof text, "%s: %s", stage_name(job->failed_stage), job->failure.text);
+        (void)snprintf(text, sizeof text, "%s: %s", stage_name(job->failed_stage),
+                       job->failure.text);
     } else {
         uint64_t files = 0;
         uint64_t bytes = 0;

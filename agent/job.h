@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * The job: one struct that config/ fills from processingjobconfig.json, resourceconfig.json, agent.ini,
- * the environment and the command line, and that the stages read and add their facts to. A field says
- * who writes it; everybody else only reads it. Names are the service's (CreateProcessingJob).
+ * The job: one struct that config/ fills from processingjobconfig.json, resourceconfig.json,
+ * agent.ini, the environment and the command line, and that the stages read and add their facts to.
+ * A field says who writes it; everybody else only reads it. Names are the service's
+ * (CreateProcessingJob).
  *
- * Also the stage interface: a stage has a check (all that can be known before the first byte moves) and
- * an act. main.c lists the stages in order; job_perform runs them.
+ * Also the stage interface: a stage has a check (all that can be known before the first byte moves)
+ * and an act. main.c lists the stages in order; job_perform runs them.
  */
 #ifndef JOB_H
 #define JOB_H
@@ -33,7 +34,7 @@ enum s3_upload_mode { UPLOAD_END_OF_JOB, UPLOAD_CONTINUOUS, UPLOAD_MODE_OTHER };
 /* One ProcessingInputs[] member. Written by config/, the counters by stage/. */
 struct input {
     char *name;       /* InputName */
-    char *local_path; /* LocalPath as configured, cleaned: /opt/ml/processing/...; NULL when app-managed */
+    char *local_path; /* LocalPath, cleaned: /opt/ml/processing/...; NULL when app-managed */
     char *dir;        /* where that is on this machine: below --ml-root; NULL as above */
     char *s3_uri;     /* S3Uri; NULL when there is none */
     char *origin;     /* "processingjobconfig.json:12:5" or "agent.ini:7": for errors */
@@ -141,8 +142,8 @@ struct stage {
 void job_init(struct job *job);
 void job_free(struct job *job);
 
-/* Runs every check, then every act, until one fails or the transform ends with another status than 0;
- * failure and facts are in `job`. Logs one line per stage and the error, once. */
+/* Runs every check, then every act, until one fails or the transform ends with another status than
+ * 0; failure and facts are in `job`. Logs one line per stage and the error, once. */
 void job_perform(struct job *job, const struct stage *stages, size_t n);
 
 /* The checks alone. */

@@ -20,8 +20,6 @@
 #include "run/run.h"
 #include "stage/stage.h"
 
-extern char **environ;
-
 enum { EXIT_BAD_CALL = 125 };
 
 static const struct stage STORY[] = {

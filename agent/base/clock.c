@@ -209,6 +209,10 @@ bool clock_parse_duration(const char *text, int64_t *ns)
     if (whole > limit * NS_PER_S / unit) {
         return false;
     }
-    *ns = whole * unit + fraction / NS_PER_MS * unit / 1000;
-    return *ns <= limit * NS_PER_S;
+    int64_t total = whole * unit + fraction / NS_PER_MS * unit / 1000;
+    if (total > limit * NS_PER_S) {
+        return false;
+    }
+    *ns = total;
+    return true;
 }

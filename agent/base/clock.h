@@ -26,7 +26,8 @@ bool clock_parse_rfc3339(const char *text, int64_t *ns);
 /* "2021-12-14T15:30:00.250Z" (milliseconds) into `buf`, which holds at least 32 bytes. */
 const char *clock_format_rfc3339(char *buf, size_t size, int64_t ns);
 
-/* Reads "8s", "500ms", "2m", "1h", "1.5s" or a bare number of seconds: nanoseconds, at most 10 days. */
+/* Reads "8s", "500ms", "2m", "1h", "1.5s" or a bare number of seconds: nanoseconds, at most 10
+ * days. */
 bool clock_parse_duration(const char *text, int64_t *ns);
 
 #endif

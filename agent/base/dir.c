@@ -133,7 +133,7 @@ static int visit(struct walk *w, const char *path, const struct level *at)
     if (at->depth >= MAX_DEPTH) {
         return err_set(w->e, w->code, "%s/%s: more than %d folders deep", w->root, path, MAX_DEPTH);
     }
-    if (w->flags & DIR_WITH_DIRS) {
+    if ((w->flags & DIR_WITH_DIRS) && str_starts(path, w->prefix)) {
         add_entry(w, path, &st);
     }
     struct level next = {.up = at, .dev = st.st_dev, .ino = st.st_ino, .depth = at->depth + 1};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Recursive, sorted listing of a folder. Links are reported, never followed, unless asked for. Names
- * that begin with ".procagent-" are the agent's own temporaries and are left out. One descriptor is
- * open at a time, whatever the depth.
+ * Recursive, sorted listing of a folder. Links are reported, never followed, unless asked for.
+ * Names that begin with ".procagent-" are the agent's own temporaries and are left out. One
+ * descriptor is open at a time, whatever the depth.
  */
 #ifndef BASE_DIR_H
 #define BASE_DIR_H
@@ -35,9 +35,9 @@ enum dir_flags {
     DIR_WITH_DIRS = 1u << 1,  /* directories are listed too, before what they hold */
 };
 
-/* Lists what lies below `root` (opened relative to dir_fd). `prefix` (may be "") limits the listing to
- * paths that begin with it, and only the folders that can hold such are read. Errors have code `code`
- * and name the path; a missing root is an empty listing. Depth is limited to 128. */
+/* Lists what lies below `root` (opened relative to dir_fd). `prefix` (may be "") limits the listing
+ * to paths that begin with it, and only the folders that can hold such are read. Errors have code
+ * `code` and name the path; a missing root is an empty listing. Depth is limited to 128. */
 int dir_list(int dir_fd, const char *root, const char *prefix, unsigned flags, enum err_code code,
              struct dir_listing *out, struct err *e);
 

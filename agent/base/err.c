@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 /* One error is one line in a log and in the message file, whatever a file name contained. */
 static void one_line(char *s)
 {
@@ -25,23 +27,22 @@ const char *err_text(int sys)
     return text ? text : "unknown error";
 }
 
+/* Cuts at a character boundary: the text ends up in JSON and in the message file. */
 static void fill(struct err *e, enum err_code code, int sys, const char *text)
 {
-    e->code = code;
-    e->sys = sys;
-    e->signo = 0;
-    e->exec_status = 0;
+    char tail[128] = "";
     if (sys != 0) {
-        (void)snprintf(e->text, sizeof e->text, "%s: %s", text, err_text(sys));
-    } else {
-        (void)snprintf(e->text, sizeof e->text, "%s", text);
+        (void)snprintf(tail, sizeof tail, ": %s", err_text(sys));
     }
+    *e = (struct err){.code = code, .sys = sys};
+    size_t n = utf8_clean(e->text, sizeof e->text - strlen(tail), text, strlen(text));
+    memcpy(e->text + n, tail, strlen(tail) + 1);
     one_line(e->text);
 }
 
 int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 {
-    char text[ERR_TEXT_MAX];
+    char text[2 * ERR_TEXT_MAX];
     va_list ap;
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
@@ -52,7 +53,7 @@ int err_set(struct err *e, enum err_code code, const char *fmt, ...)
 
 int err_sys(struct err *e, enum err_code code, int sys, const char *fmt, ...)
 {
-    char text[ERR_TEXT_MAX - 128];
+    char text[2 * ERR_TEXT_MAX];
     va_list ap;
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof text, fmt, ap);
@@ -70,8 +71,7 @@ int err_prefix(struct err *e, const char *fmt, ...)
     (void)vsnprintf(head, sizeof head, fmt, ap);
     va_end(ap);
     (void)snprintf(whole, sizeof whole, "%s: %s", head, e->text);
-    whole[sizeof e->text - 1] = '\0';
-    memcpy(e->text, whole, strlen(whole) + 1);
+    (void)utf8_clean(e->text, sizeof e->text, whole, strlen(whole));
     one_line(e->text);
     return -(int)e->code;
 }

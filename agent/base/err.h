@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The one error value of the program. A fallible function takes `struct err *e`, returns 0 or a
- * negative number, and fills `e` only when it fails. Layers above may add context with err_prefix, so
- * that a deep failure reads "outer: inner: No space left on device". Nothing here allocates.
+ * negative number, and fills `e` only when it fails. Layers above may add context with err_prefix,
+ * so that a deep failure reads "outer: inner: No space left on device". Nothing here allocates.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
@@ -30,9 +30,10 @@ struct err {
     char text[ERR_TEXT_MAX]; /* one line, UTF-8, no newline */
 };
 
-/* Fills `e` and returns -(int)code. Control characters in the formatted text become '?'. */
-__attribute__((format(printf, 3, 4))) int err_set(struct err *e, enum err_code code, const char *fmt,
-                                                  ...);
+/* Fills `e` and returns -(int)code. Control characters and ill-formed UTF-8 in the formatted text
+ * become '?'; a text that is too long is cut at a character boundary. */
+__attribute__((format(printf, 3, 4))) int err_set(struct err *e, enum err_code code,
+                                                  const char *fmt, ...);
 
 /* As err_set, with ": <text of sys>" behind the formatted text. */
 __attribute__((format(printf, 4, 5))) int err_sys(struct err *e, enum err_code code, int sys,

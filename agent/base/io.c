@@ -78,8 +78,9 @@ static int copy_by_buffer(int from, int to, uint64_t left, const char *what, str
             return err_sys(e, ERR_INPUT, errno, "read %s", what);
         }
         if (got == 0) {
-            return err_set(e, ERR_INPUT, "%s: became shorter while it was read (%llu bytes missing)",
-                           what, (unsigned long long)left);
+            return err_set(e, ERR_INPUT,
+                           "%s: became shorter while it was read (%llu bytes missing)", what,
+                           (unsigned long long)left);
         }
         if (io_write_all(to, buf, (size_t)got) != 0) {
             return err_sys(e, ERR_OUTPUT, errno, "write %s", what);
@@ -126,9 +127,23 @@ int io_copy(int from, int to, uint64_t size, const char *what, struct err *e)
     return 0;
 }
 
+/* A folder that is there already, or a link to one, is as good as a new one. */
+static int make_folder(int dir_fd, const char *path)
+{
+    struct stat st;
+    if (mkdirat(dir_fd, path, 0777) == 0) {
+        return 0;
+    }
+    if (errno != EEXIST || fstatat(dir_fd, path, &st, 0) != 0) {
+        return -1;
+    }
+    errno = ENOTDIR;
+    return S_ISDIR(st.st_mode) ? 0 : -1;
+}
+
 int io_mkdirs(int dir_fd, const char *path)
 {
-    if (mkdirat(dir_fd, path, 0777) == 0 || errno == EEXIST) {
+    if (make_folder(dir_fd, path) == 0) {
         return 0;
     }
     if (errno != ENOENT) {
@@ -140,10 +155,10 @@ int io_mkdirs(int dir_fd, const char *path)
             continue;
         }
         *p = '\0';
-        if (mkdirat(dir_fd, copy, 0777) != 0 && errno != EEXIST) {
+        if (make_folder(dir_fd, copy) != 0) {
             return -1;
         }
         *p = '/';
     }
-    return mkdirat(dir_fd, copy, 0777) == 0 || errno == EEXIST ? 0 : -1;
+    return make_folder(dir_fd, copy);
 }

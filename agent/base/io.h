@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Bytes in and out of descriptors: whole files in, whole buffers out, file to file by the cheapest way
- * the kernel has.
+ * Bytes in and out of descriptors: whole files in, whole buffers out, file to file by the cheapest
+ * way the kernel has.
  */
 #ifndef BASE_IO_H
 #define BASE_IO_H
@@ -21,11 +21,13 @@ int io_read_file(int dir_fd, const char *path, struct str *out, enum err_code co
 int io_write_all(int fd, const void *bytes, size_t n);
 
 /* Copies exactly `size` bytes from the start of `from` to `to`: reflink, else copy_file_range, else
- * read and write. A source that is shorter or was shortened meanwhile is an error, as is a stop signal.
- * `what` names the copy in errors; a read failure has code ERR_INPUT, a write failure ERR_OUTPUT. */
+ * read and write. A source that is shorter or was shortened meanwhile is an error, as is a stop
+ * signal. `what` names the copy in errors; a read failure has code ERR_INPUT, a write failure
+ * ERR_OUTPUT. */
 int io_copy(int from, int to, uint64_t size, const char *what, struct err *e);
 
-/* mkdir -p of `path` (relative to `dir_fd` or absolute), mode 0777 less the umask. 0, or -1 with errno. */
+/* mkdir -p of `path` (relative to `dir_fd` or absolute), mode 0777 less the umask. 0, or -1 with
+ * errno. */
 int io_mkdirs(int dir_fd, const char *path);
 
 #endif

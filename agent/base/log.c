@@ -30,8 +30,8 @@ int log_level_of(const char *name)
     return -1;
 }
 
-/* A pipe that polls writable takes PIPE_BUF (4,096) bytes at once, so this write cannot block even on
- * a reader that stopped reading; setting O_NONBLOCK would change the transform's own stderr. */
+/* A pipe that polls writable takes PIPE_BUF (4,096) bytes at once, so this write cannot block even
+ * on a reader that stopped reading; setting O_NONBLOCK would change the transform's own stderr. */
 static void put_line(const char *line, size_t n)
 {
     struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -46,10 +46,11 @@ void log_line(enum log_level level, const char *stage, const char *fmt, ...)
         return;
     }
     char line[LINE_MAX_BYTES];
-    int head = snprintf(line, sizeof line, "procagent: %s%s%s", stage ? stage : "", stage ? ": " : "",
-                        level == LOG_ERROR  ? "error: "
-                        : level == LOG_WARN ? "warning: "
-                                            : "");
+    int head =
+        snprintf(line, sizeof line, "procagent: %s%s%s", stage ? stage : "", stage ? ": " : "",
+                 level == LOG_ERROR  ? "error: "
+                 : level == LOG_WARN ? "warning: "
+                                     : "");
     va_list ap;
     va_start(ap, fmt);
     int body = vsnprintf(line + head, sizeof line - (size_t)head - 1, fmt, ap);

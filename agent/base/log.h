@@ -13,7 +13,8 @@ void log_set_level(enum log_level level);
 /* "error", "warn", "info" or "debug" -> level; -1 when it is none of them. */
 int log_level_of(const char *name);
 
-/* `stage` may be NULL. Control characters in the text become '?'; a line has at most 4,096 bytes. */
+/* `stage` may be NULL. Control characters in the text become '?'; a line has at most 4,096
+ * bytes. */
 __attribute__((format(printf, 3, 4))) void log_line(enum log_level level, const char *stage,
                                                     const char *fmt, ...);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Allocation that cannot fail quietly: when memory is out, the registered last-words function runs (it
- * writes the message file), one line goes to stderr and the process ends with 125. Nothing between fork
- * and exec may call these.
+ * Allocation that cannot fail quietly: when memory is out, the registered last-words function runs
+ * (it writes the message file), one line goes to stderr and the process ends with 125. Nothing
+ * between fork and exec may call these.
  */
 #ifndef BASE_MEM_H
 #define BASE_MEM_H

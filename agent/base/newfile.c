@@ -37,7 +37,8 @@ int newfile_open(struct newfile *f, int dir_fd, const char *path, mode_t mode, s
         if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
             return err_sys(e, ERR_INTERNAL, errno, "getrandom");
         }
-        char *temp = xasprintf("%s/%s%016llx.tmp", parent, OWN_TEMP_PREFIX, (unsigned long long)random);
+        char *temp =
+            xasprintf("%s/%s%016llx.tmp", parent, OWN_TEMP_PREFIX, (unsigned long long)random);
         int fd = openat(dir_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
         if (fd >= 0) {
             *f = (struct newfile){

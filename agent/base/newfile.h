@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * A file that is complete or absent: written under a temporary name beside its final one, then renamed.
+ * A file that is complete or absent: written under a temporary name beside its final one, then
+ * renamed.
  *
  *     SCOPE(newfile_discard) struct newfile f = NEWFILE_NONE;
  *     newfile_open(&f, dir_fd, "a/b.csv", 0666, e) ... write to f.fd ... newfile_commit(&f, 0, e)
  *
- * Leaving the scope before the commit removes the temporary. The folder must exist. `dir_fd` stays the
- * caller's and must outlive the newfile.
+ * Leaving the scope before the commit removes the temporary. The folder must exist. `dir_fd` stays
+ * the caller's and must outlive the newfile.
  */
 #ifndef BASE_NEWFILE_H
 #define BASE_NEWFILE_H

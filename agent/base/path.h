@@ -11,8 +11,8 @@
 /* `base` + "/" + `rel` with exactly one slash between; owned by the caller. */
 char *path_join(const char *base, const char *rel);
 
-/* An absolute or relative path without doubled slashes, "." components or trailing slash; owned by the
- * caller. NULL when a component is "..": no path from a configuration may climb. */
+/* An absolute or relative path without doubled slashes, "." components or trailing slash; owned by
+ * the caller. NULL when a component is "..": no path from a configuration may climb. */
 char *path_clean(const char *path);
 
 /* True when `path` is `dir` or lies below it. Both cleaned. */
@@ -21,7 +21,8 @@ bool path_within(const char *path, const char *dir);
 /* The part behind the last slash. */
 const char *path_base(const char *path);
 
-/* `path` made absolute against `cwd` (which is absolute), cleaned of nothing; owned by the caller. */
+/* `path` made absolute against `cwd` (which is absolute), cleaned of nothing; owned by the
+ * caller. */
 char *path_absolute(const char *cwd, const char *path);
 
 #endif

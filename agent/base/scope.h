@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Resources that are released by leaving the block they were declared in, in reverse order, errno
- * kept. Hand one out with take_fd / TAKE_PTR; close early with close_now, which reports the failure of
- * close(2) (a written file is not written before its close succeeded).
+ * kept. Hand one out with take_fd / TAKE_PTR; close early with close_now, which reports the failure
+ * of close(2) (a written file is not written before its close succeeded).
  */
 #ifndef BASE_SCOPE_H
 #define BASE_SCOPE_H

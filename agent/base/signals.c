@@ -43,7 +43,8 @@ static void remember_entry(void)
 int signals_init(struct err *e)
 {
     remember_entry();
-    /* With SIGCHLD ignored the kernel reaps by itself, waitpid says ECHILD and the status is lost. */
+    /* With SIGCHLD ignored the kernel reaps by itself, waitpid says ECHILD and the status is
+     * lost. */
     struct sigaction plain = {.sa_handler = SIG_DFL};
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigaction(SIGCHLD, &plain, NULL);

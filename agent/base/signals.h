@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * The one place that knows signals. Everything but the fault signals is blocked from main's first
- * lines on, so a signal is queued and never lost, even for PID 1 (contract: process.md 5.1). There are
- * no handlers: signals are read from a signalfd, by the supervisor while the transform runs and by
- * stop_check everywhere else.
+ * lines on, so a signal is queued and never lost, even for PID 1 (contract: process.md 5.1). There
+ * are no handlers: signals are read from a signalfd, by the supervisor while the transform runs and
+ * by stop_check everywhere else.
  */
 #ifndef BASE_SIGNALS_H
 #define BASE_SIGNALS_H
@@ -22,7 +22,8 @@ int signals_init(struct err *e);
 /* The signalfd: readable when a signal waits. */
 int signals_fd(void);
 
-/* The next waiting signal's number, or 0 when none waits. Stop signals are remembered on the way. */
+/* The next waiting signal's number, or 0 when none waits. Stop signals are remembered on the
+ * way. */
 int signals_next(void);
 
 /* Puts dispositions and mask back as they were at entry (SIGCHLD excepted: default). For the child
@@ -41,7 +42,8 @@ int stop_signal(void);
 /* When that first stop signal was read (CLOCK_MONOTONIC nanoseconds), or 0. */
 int64_t stop_time_ns(void);
 
-/* 0, or ERR_STOPPED when a stop signal arrived. Stages call it at every file and every few megabytes. */
+/* 0, or ERR_STOPPED when a stop signal arrived. Stages call it at every file and every few
+ * megabytes. */
 int stop_check(struct err *e);
 
 /* "SIGTERM", "SIGRTMIN+3", for messages; `buf` holds at least 16 bytes. */

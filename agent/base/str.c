@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/utf8.h"
 
 void str_free(struct str *b)
 {
@@ -33,7 +34,7 @@ static size_t reserve(struct str *b, size_t n)
         b->overflow = true;
         n = b->max - b->len;
     }
-    if (b->len + n + 1 > b->cap) {
+    if (!b->s || b->len + n + 1 > b->cap) {
         size_t cap = b->cap ? b->cap : 64;
         while (cap < b->len + n + 1) {
             cap *= 2;
@@ -134,41 +135,54 @@ void strvec_sort(struct strvec *list)
     }
 }
 
+/* How the character at `s` (n > 0 bytes) is shown, in `piece`; answers its bytes. */
+static size_t shown(const char *s, size_t n, char piece[8])
+{
+    size_t len = utf8_sequence(s, n);
+    unsigned char c = (unsigned char)*s;
+    if (len == 0 || c < 0x20 || c == 0x7f) {
+        (void)snprintf(piece, 8, "\\x%02X", c);
+        return 1;
+    }
+    memcpy(piece, s, len);
+    piece[len] = '\0';
+    return len;
+}
+
 const char *quote_text(char *buf, size_t size, const char *text)
 {
-    size_t len = strlen(text);
-    size_t budget = size - 8; /* two quotes, "...", terminator */
-    size_t head = len;
-    size_t tail = len;
-    if (len > budget) {
-        head = budget / 2;
-        tail = len - budget / 4;
+    char piece[8];
+    size_t n = strlen(text);
+    size_t left = 0; /* bytes that the rest takes when shown whole */
+    for (size_t i = 0; i < n;) {
+        i += shown(text + i, n - i, piece);
+        left += strlen(piece);
     }
-    size_t out = 0;
-    buf[out++] = '"';
-    for (size_t i = 0; i < len; i++) {
-        if (i == head && tail > head) {
-            memcpy(buf + out, "...", 3);
-            out += 3;
-            i = tail;
+    size_t room = size - 3; /* two quotes, terminator */
+    bool cut = left > room;
+    size_t head = cut ? (room - 3) * 2 / 3 : room;
+    size_t tail = room - 3 - (cut ? head : 0);
+    struct str out = {.s = buf, .cap = size, .max = size - 1};
+    str_putc(&out, '"');
+    for (size_t i = 0; i < n;) {
+        i += shown(text + i, n - i, piece);
+        size_t len = strlen(piece);
+        if (cut && out.len + len > head + 1) {
+            str_puts(&out, "...");
+            cut = false;
+            head = 0; /* from here on: what fits the tail */
         }
-        unsigned char c = (unsigned char)text[i];
-        bool plain = c >= 0x20 && c != 0x7f;
-        if (out + (plain ? 1u : 4u) + 2 > size) {
-            break;
+        if (head > 0 || left <= tail) {
+            str_puts(&out, piece);
         }
-        if (plain) {
-            buf[out++] = (char)c;
-        } else {
-            out += (size_t)snprintf(buf + out, size - out, "\\x%02X", c);
-        }
+        left -= len;
     }
-    buf[out++] = '"';
-    buf[out] = '\0';
+    str_putc(&out, '"');
     return buf;
 }
 
-/* Optimal-string-alignment distance (a swap of neighbours is one edit), cut at words of 63 bytes. */
+/* Optimal-string-alignment distance (a swap of neighbours is one edit), cut at words of 63
+ * bytes. */
 static size_t edit_distance(const char *a, const char *b)
 {
     enum { MAX = 64 };

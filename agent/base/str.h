@@ -43,12 +43,14 @@ void strvec_take(struct strvec *list, char *s);
 void strvec_add(struct strvec *list, const char *s);
 void strvec_sort(struct strvec *list);
 
-/* `text` in double quotes, control bytes as \xNN, the middle left out when it is long; in `buf`. */
+/* `text` in double quotes, control bytes as \xNN, the middle left out when it is long; in `buf`,
+ * whose size is at least 16. */
 const char *quote_text(char *buf, size_t size, const char *text);
 /* A quoted copy that lives as long as the enclosing block: for printf arguments. */
 #define QUOTED(text) quote_text((char[320]){0}, 320, (text))
 
-/* The entry of `names` (n of them) nearest to `word` by edit distance, or NULL when none is near. */
+/* The entry of `names` (n of them) nearest to `word` by edit distance, or NULL when none is
+ * near. */
 const char *nearest_name(const char *word, const char *const *names, size_t n);
 
 bool str_starts(const char *s, const char *prefix);

@@ -13,9 +13,11 @@
 const char ARGS_HELP[] =
     "procagent: the entrypoint of a SageMaker Processing container\n"
     "\n"
-    "  procagent run   [OPTION]... [--] [COMMAND [ARG]...]   stage inputs, run COMMAND, rewrite and\n"
-    "                                                        publish its outputs, exit with its status\n"
-    "  procagent check [OPTION]... [--] [COMMAND [ARG]...]   print what run would do, touch nothing\n"
+    "  procagent run   [OPTION]... [--] [COMMAND [ARG]...]\n"
+    "                         stage inputs, run COMMAND, rewrite and publish its outputs, exit with\n"
+    "                         its status\n"
+    "  procagent check [OPTION]... [--] [COMMAND [ARG]...]\n"
+    "                         print what run would do, touch nothing\n"
     "  procagent version | help\n"
     "\n"
     "  -c, --config FILE      agent.ini to use (else $PROCAGENT_CONFIG,\n"
@@ -26,8 +28,8 @@ const char ARGS_HELP[] =
     "  -v, --verbose          also say what is skipped and why\n"
     "  -q, --quiet            warnings and errors only\n"
     "\n"
-    "Without COMMAND, [run] command of agent.ini is run; with both, the words given here are appended\n"
-    "to it. Exit status: the command's own; 128+n after a signal; 126 or 127 when it cannot be\n"
+    "Without COMMAND, [run] command of agent.ini is run; with both, the words given here are\n"
+    "appended to it. Exit status: the command's own; 128+n after a signal; 126 or 127 when it cannot be\n"
     "started; 125 when procagent itself failed. The reason is in /opt/ml/output/message.\n";
 
 enum { OPT_ML_ROOT = 256, OPT_SET };
@@ -62,9 +64,9 @@ static int find_command(const char *word, enum command *out, struct err *e)
         }
     }
     const char *near = nearest_name(word, names, sizeof names / sizeof *names);
-    return err_set(e, ERR_CONFIG, "unknown command %s%s%s%s; to run it as the transform: procagent run -- %s",
-                   QUOTED(word), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "",
-                   word);
+    return err_set(
+        e, ERR_CONFIG, "unknown command %s%s%s%s; to run it as the transform: procagent run -- %s",
+        QUOTED(word), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "", word);
 }
 
 static int bad_option(char *const *argv, int index, struct err *e)
@@ -82,7 +84,8 @@ static int bad_option(char *const *argv, int index, struct err *e)
     return err_set(e, ERR_CONFIG,
                    "unknown or incomplete option %s%s%s%s (procagent help); words of the transform "
                    "that begin with a dash go behind --",
-                   QUOTED(word), near ? ", did you mean \"--" : "", near ? near : "", near ? "\"?" : "");
+                   QUOTED(word), near ? ", did you mean \"--" : "", near ? near : "",
+                   near ? "\"?" : "");
 }
 
 int args_parse(int argc, char **argv, struct args *out, struct err *e)
@@ -98,9 +101,9 @@ int args_parse(int argc, char **argv, struct args *out, struct err *e)
     char **rest = argv + 1; /* getopt takes its argv[0] to be the program's name */
     int n = argc - 1;
     opterr = 0;
-    optind = 1;
+    optind = 0; /* glibc's way to start over, for whoever parses twice */
     for (;;) {
-        int at = optind;
+        int at = optind ? optind : 1;
         int c = getopt_long(n, rest, "+:c:vqh", OPTIONS, NULL);
         if (c == -1) {
             break;

@@ -80,7 +80,8 @@ static int read_json_files(struct job *job, struct err *e)
 /* agent.ini: the named one must exist, of the usual places the first that does. */
 static int read_ini(struct job *job, struct sources *s, char *const *environment, struct err *e)
 {
-    const char *named = s->args->config ? s->args->config : variable(environment, "PROCAGENT_CONFIG");
+    const char *named =
+        s->args->config ? s->args->config : variable(environment, "PROCAGENT_CONFIG");
     SCOPE(strvec_free) struct strvec places = {0};
     if (named) {
         strvec_take(&places, path_absolute(s->cwd, named));
@@ -139,12 +140,12 @@ static int unknown_member(const struct job *job, enum section section, const cha
     const char *near = nearest_name(name, names, n);
     const char *what = is_input ? "input" : "output";
     if (near) {
-        return err_set(e, ERR_CONFIG, "%s: the job has no %s named %s, did you mean \"%s\"?", origin,
-                       what, QUOTED(name), near);
+        return err_set(e, ERR_CONFIG, "%s: the job has no %s named %s, did you mean \"%s\"?",
+                       origin, what, QUOTED(name), near);
     }
     return err_set(e, ERR_CONFIG,
-                   "%s: the job has no %s named %s; to declare one here, give it local_path%s", origin,
-                   what, QUOTED(name), is_input ? " and s3_uri" : " (and s3_uri)");
+                   "%s: the job has no %s named %s; to declare one here, give it local_path%s",
+                   origin, what, QUOTED(name), is_input ? " and s3_uri" : " (and s3_uri)");
 }
 
 /* A name that processingjobconfig.json does not list is declared by a local_path; its values are
@@ -233,9 +234,11 @@ static int apply_timezone(struct job *job, const struct setting *at, struct err 
             names[i] = tz_name(i);
         }
         const char *near = nearest_name(at->value, names, n);
-        return err_set(e, ERR_CONFIG, "%s: timezone = %s: unknown%s%s%s; expected an IANA name such as "
-                       "Asia/Tokyo, or an offset such as +09:00", at->origin, QUOTED(at->value),
-                       near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "");
+        return err_set(e, ERR_CONFIG,
+                       "%s: timezone = %s: unknown%s%s%s; expected an IANA name such as "
+                       "Asia/Tokyo, or an offset such as +09:00",
+                       at->origin, QUOTED(at->value), near ? " (did you mean \"" : "",
+                       near ? near : "", near ? "\"?)" : "");
     }
     free(job->timezone);
     job->timezone = xstrdup(at->value);
@@ -247,7 +250,8 @@ static int apply_time(struct job *job, const struct setting *at, struct err *e)
     if (strcmp(at->value, "now") == 0 || clock_parse_rfc3339(at->value, &job->time_ns)) {
         return 0;
     }
-    return bad_value(at, "now, or an RFC 3339 instant with its zone, such as 2021-12-14T15:30:00Z", e);
+    return bad_value(at, "now, or an RFC 3339 instant with its zone, such as 2021-12-14T15:30:00Z",
+                     e);
 }
 
 static int apply_command(struct job *job, const struct setting *at, struct err *e)
@@ -295,8 +299,8 @@ static void set_text(char **value, char **origin, const struct setting *at)
 
 /* LocalPath and S3Uri of a member that the service listed are the service's: it moves the data, and
  * another path here would only hide them from it. */
-static int apply_place(char **place, bool from_service, const char *origin, const struct setting *at,
-                       struct err *e)
+static int apply_place(char **place, bool from_service, const char *origin,
+                       const struct setting *at, struct err *e)
 {
     if (from_service) {
         return err_set(e, ERR_CONFIG, "%s: %s already has its paths from %s", at->origin,
@@ -307,7 +311,8 @@ static int apply_place(char **place, bool from_service, const char *origin, cons
     return 0;
 }
 
-static int apply_input(struct job *job, const struct sources *s, const struct setting *at, struct err *e)
+static int apply_input(struct job *job, const struct sources *s, const struct setting *at,
+                       struct err *e)
 {
     struct input *in = find_input(job, at->name);
     bool from_service = (size_t)(in - job->inputs) < s->service_inputs;
@@ -355,8 +360,8 @@ static int apply(struct job *job, const struct sources *s, const struct setting 
     return 0;
 }
 
-/* Each key's winning value is applied once, so that a file's bad value that a variable overrides does
- * no harm; an empty value is the same as none. */
+/* Each key's winning value is applied once, so that a file's bad value that a variable overrides
+ * does no harm; an empty value is the same as none. */
 static int apply_all(struct job *job, const struct sources *s, struct err *e)
 {
     for (size_t i = 0; i < s->settings.n; i++) {
@@ -415,7 +420,8 @@ static int place_paths(struct job *job, struct err *e)
     for (size_t i = 0; i < job->n_inputs; i++) {
         struct input *in = &job->inputs[i];
         if (!in->local_path && !in->app_managed && !in->dataset) {
-            return err_set(e, ERR_CONFIG, "%s: input \"%s\" has no LocalPath", in->origin, in->name);
+            return err_set(e, ERR_CONFIG, "%s: input \"%s\" has no LocalPath", in->origin,
+                           in->name);
         }
         int rc = place_path(job, "input", in->name, in->origin, &in->local_path, &in->dir, e);
         if (rc != 0) {
@@ -425,7 +431,8 @@ static int place_paths(struct job *job, struct err *e)
     for (size_t i = 0; i < job->n_outputs; i++) {
         struct output *out = &job->outputs[i];
         if (!out->local_path && !out->app_managed && !out->feature_store) {
-            return err_set(e, ERR_CONFIG, "%s: output \"%s\" has no LocalPath", out->origin, out->name);
+            return err_set(e, ERR_CONFIG, "%s: output \"%s\" has no LocalPath", out->origin,
+                           out->name);
         }
         trim_slashes(out->s3_uri);
         int rc = place_path(job, "output", out->name, out->origin, &out->local_path, &out->dir, e);
@@ -441,8 +448,8 @@ static bool overlap(const char *a, const char *b)
     return a && b && (path_within(a, b) || path_within(b, a));
 }
 
-/* What is rewritten and uploaded must not be another output's, nor an input (the service refuses such
- * jobs too: sagemaker.md 2.7). */
+/* What is rewritten and uploaded must not be another output's, nor an input (the service refuses
+ * such jobs too: sagemaker.md 2.7). */
 static int check_overlaps(const struct job *job, struct err *e)
 {
     for (size_t i = 0; i < job->n_outputs; i++) {
@@ -450,19 +457,21 @@ static int check_overlaps(const struct job *job, struct err *e)
         for (size_t k = 0; k < i; k++) {
             const struct output *other = &job->outputs[k];
             if (overlap(out->local_path, other->local_path)) {
-                return err_set(e, ERR_CONFIG,
-                               "%s: LocalPath \"%s\" of output \"%s\" overlaps \"%s\" of output \"%s\" (%s)",
-                               out->origin, out->local_path, out->name, other->local_path, other->name,
-                               other->origin);
+                return err_set(
+                    e, ERR_CONFIG,
+                    "%s: LocalPath \"%s\" of output \"%s\" overlaps \"%s\" of output \"%s\" (%s)",
+                    out->origin, out->local_path, out->name, other->local_path, other->name,
+                    other->origin);
             }
         }
         for (size_t k = 0; k < job->n_inputs; k++) {
             const struct input *in = &job->inputs[k];
             if (overlap(out->local_path, in->local_path)) {
-                return err_set(e, ERR_CONFIG,
-                               "%s: LocalPath \"%s\" of output \"%s\" is or overlaps \"%s\" of input \"%s\" (%s)",
-                               out->origin, out->local_path, out->name, in->local_path, in->name,
-                               in->origin);
+                return err_set(
+                    e, ERR_CONFIG,
+                    "%s: LocalPath \"%s\" of output \"%s\" is or overlaps \"%s\" of input "
+                    "\"%s\" (%s)",
+                    out->origin, out->local_path, out->name, in->local_path, in->name, in->origin);
             }
         }
     }
@@ -481,7 +490,8 @@ static int check_store(const struct job *job, const struct settings *settings, s
 static int find_ml_root(struct job *job, const struct sources *s, char *const *environment,
                         struct err *e)
 {
-    const char *given = s->args->ml_root ? s->args->ml_root : variable(environment, "PROCAGENT_ML_ROOT");
+    const char *given =
+        s->args->ml_root ? s->args->ml_root : variable(environment, "PROCAGENT_ML_ROOT");
     SCOPE_FREE char *absolute = path_absolute(s->cwd, given ? given : ML_ROOT_DEFAULT);
     char *clean = path_clean(absolute);
     if (!clean) {

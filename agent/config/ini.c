@@ -52,10 +52,11 @@ static char *origin_of(const struct reader *r)
 
 static bool is_blank(char c)
 {
-    return c == ' ' || c == '\t';
+    return c == ' ' || (c >= '\t' && c <= '\r'); /* as inih: isspace in the C locale */
 }
 
-/* A comment starts at a ';' behind a blank: inih's rule. Answers its place, or the line's length. */
+/* A comment starts at a ';' behind a blank: inih's rule. Answers its place, or the line's
+ * length. */
 static size_t comment_start(const char *line)
 {
     size_t i = 0;
@@ -67,7 +68,8 @@ static size_t comment_start(const char *line)
     return i;
 }
 
-/* Follows quotes and brackets through a piece of value; true when a comment would start inside them. */
+/* Follows quotes and brackets through a piece of value; true when a comment would start inside
+ * them. */
 static bool comment_inside_value(struct reader *r, const char *value)
 {
     size_t cut = comment_start(value);
@@ -96,7 +98,7 @@ static int refuse(struct reader *r, const char *text)
 static int see_section(struct reader *r, char *line)
 {
     char *end = strchr(line, ']');
-    if (!end) {
+    if (!end || comment_start(line) < (size_t)(end - line)) {
         return refuse(r, "a section line ends in ]");
     }
     const char *rest = end + 1 + strspn(end + 1, " \t\r");
@@ -142,7 +144,7 @@ static int see_line(struct reader *r, char *line)
         return see_section(r, start);
     } else {
         size_t name = strcspn(start, "=:");
-        if (start[name] == '\0') {
+        if (start[name] == '\0' || comment_start(start) < name) {
             return refuse(r, "neither [section] nor key = value");
         }
         value = start + name + 1;
@@ -154,8 +156,9 @@ static int see_line(struct reader *r, char *line)
         return refuse(r, "a key before the first [section]");
     }
     if (comment_inside_value(r, value)) {
-        return refuse(r, "a blank followed by ; starts a comment, here inside quotes or brackets: the "
-                         "value would be cut; leave out the blank before ;");
+        return refuse(r,
+                      "a blank followed by ; starts a comment, here inside quotes or brackets: the "
+                      "value would be cut; leave out the blank before ;");
     }
     return 0;
 }
@@ -207,7 +210,8 @@ static int continue_value(struct reader *r, const char *value)
     return 1;
 }
 
-/* inih's handler: 1 = fine, 0 = error. Section and line come from the reader, which knows them whole. */
+/* inih's handler: 1 = fine, 0 = error. Section and line come from the reader, which knows them
+ * whole. */
 static int see_value(void *user, const char *section, const char *name, const char *value)
 {
     (void)section;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * agent.ini, parsed by inih, into settings. inih's silent cuts (lines over 199 bytes, a value at
- * " ;") are turned into errors here; a value may go on in indented lines, which are joined by a blank.
+ * " ;") are turned into errors here; a value may go on in indented lines, which are joined by a
+ * blank.
  */
 #ifndef CONFIG_INI_H
 #define CONFIG_INI_H
@@ -27,8 +28,8 @@ struct ini_sections {
 
 void ini_sections_free(struct ini_sections *list);
 
-/* Parses `n` bytes of `text`; `file` is the name for origins. Settings and named sections are added in
- * file order. 0, or ERR_CONFIG "file:line: ...". */
+/* Parses `n` bytes of `text`; `file` is the name for origins. Settings and named sections are added
+ * in file order. 0, or ERR_CONFIG "file:line: ...". */
 int ini_parse_text(const char *file, const char *text, size_t n, struct settings *settings,
                    struct ini_sections *sections, struct err *e);
 

@@ -5,6 +5,7 @@
 #include "config/json.h"
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,7 +66,8 @@ static const char *type_name(const json_t *v)
 static int wrong_type(const struct doc *d, const char *path, const char *wanted, const json_t *v)
 {
     SCOPE_FREE char *place = place_of(d, path);
-    return err_set(d->e, ERR_CONFIG, "%s: %s must be %s, found %s", place, path, wanted, type_name(v));
+    return err_set(d->e, ERR_CONFIG, "%s: %s must be %s, found %s", place, path, wanted,
+                   type_name(v));
 }
 
 /* The member `key` of `object`, NULL when absent or null: the service means the same by both. */
@@ -90,6 +92,19 @@ static int read_string(const struct doc *d, const json_t *object, const char *ba
         return wrong_type(d, path, "a string", v);
     }
     *out = xstrdup(json_string_value(v));
+    return 0;
+}
+
+/* Reads an optional member that is true or false; false when absent. */
+static int read_bool(const struct doc *d, const json_t *object, const char *base, const char *key,
+                     bool *out)
+{
+    const json_t *v = member(object, key);
+    *out = json_is_true(v);
+    if (v && !json_is_boolean(v)) {
+        SCOPE_FREE char *path = xasprintf("%s.%s", base, key);
+        return wrong_type(d, path, "true or false", v);
+    }
     return 0;
 }
 
@@ -173,14 +188,16 @@ static int read_input(const struct doc *d, const json_t *item, const char *path,
     SCOPE_FREE char *name = NULL;
     const json_t *s3;
     const json_t *dataset;
+    bool app_managed;
     int rc = read_string(d, item, path, "InputName", &name);
+    rc = rc ? rc : read_bool(d, item, path, "AppManaged", &app_managed);
     rc = rc ? rc : read_child(d, item, path, "S3Input", JSON_OBJECT, &s3);
     rc = rc ? rc : read_child(d, item, path, "DatasetDefinition", JSON_OBJECT, &dataset);
     if (rc != 0) {
         return rc;
     }
     struct input *in = job_add_input(job, name ? name : "");
-    in->app_managed = json_is_true(member(item, "AppManaged"));
+    in->app_managed = app_managed;
     if (s3) {
         in->origin = origin_of(d, path, "S3Input");
         return read_s3_input(d, s3, path, in);
@@ -199,14 +216,18 @@ static int read_output(const struct doc *d, const json_t *item, const char *path
     }
     SCOPE_FREE char *name = NULL;
     const json_t *s3;
+    const json_t *feature_store;
+    bool app_managed;
     int rc = read_string(d, item, path, "OutputName", &name);
+    rc = rc ? rc : read_bool(d, item, path, "AppManaged", &app_managed);
     rc = rc ? rc : read_child(d, item, path, "S3Output", JSON_OBJECT, &s3);
+    rc = rc ? rc : read_child(d, item, path, "FeatureStoreOutput", JSON_OBJECT, &feature_store);
     if (rc != 0) {
         return rc;
     }
     struct output *out = job_add_output(job, name ? name : "");
-    out->app_managed = json_is_true(member(item, "AppManaged"));
-    out->feature_store = member(item, "FeatureStoreOutput") != NULL;
+    out->app_managed = app_managed;
+    out->feature_store = feature_store != NULL;
     out->origin = origin_of(d, path, "S3Output");
     if (!s3) {
         return 0;
@@ -236,6 +257,17 @@ static int read_members(const struct doc *d, const json_t *array, const char *pa
     return 0;
 }
 
+static int read_max_runtime(const struct doc *d, const json_t *stopping, struct job *job)
+{
+    const json_t *v = member(stopping, "MaxRuntimeInSeconds");
+    if (v && !json_is_integer(v)) {
+        return wrong_type(d, "StoppingCondition.MaxRuntimeInSeconds", "a whole number", v);
+    }
+    json_int_t max = json_integer_value(v);
+    job->max_runtime_s = max > 0 ? (uint64_t)max : 0;
+    return 0;
+}
+
 int json_read_job(const char *file, const char *text, size_t n, struct job *job, struct err *e)
 {
     SCOPE(doc_close) struct doc d = {.file = file, .text = text, .n = n, .e = e};
@@ -254,7 +286,8 @@ int json_read_job(const char *file, const char *text, size_t n, struct job *job,
     rc = rc ? rc : read_child(&d, d.root, "", "ProcessingInputs", JSON_ARRAY, &inputs);
     rc = rc ? rc : read_members(&d, inputs, "ProcessingInputs", job, read_input);
     rc = rc ? rc : read_child(&d, d.root, "", "ProcessingOutputConfig", JSON_OBJECT, &config);
-    rc = rc ? rc : read_child(&d, config, "ProcessingOutputConfig", "Outputs", JSON_ARRAY, &outputs);
+    rc =
+        rc ? rc : read_child(&d, config, "ProcessingOutputConfig", "Outputs", JSON_ARRAY, &outputs);
     rc = rc ? rc : read_members(&d, outputs, "ProcessingOutputConfig.Outputs", job, read_output);
     rc = rc ? rc : read_child(&d, d.root, "", "StoppingCondition", JSON_OBJECT, &stopping);
     if (name) {
@@ -265,11 +298,7 @@ int json_read_job(const char *file, const char *text, size_t n, struct job *job,
         free(job->arn);
         job->arn = arn;
     }
-    if (rc == 0) {
-        json_int_t max = json_integer_value(member(stopping, "MaxRuntimeInSeconds"));
-        job->max_runtime_s = max > 0 ? (uint64_t)max : 0;
-    }
-    return rc;
+    return rc ? rc : read_max_runtime(&d, stopping, job);
 }
 
 int json_read_hosts(const char *file, const char *text, size_t n, struct job *job, struct err *e)
@@ -309,7 +338,8 @@ int json_read_hosts(const char *file, const char *text, size_t n, struct job *jo
     }
     if (self == names.n) {
         SCOPE_FREE char *place = place_of(&d, "current_host");
-        return err_set(e, ERR_CONFIG, "%s: current_host %s is not among hosts", place, QUOTED(current));
+        return err_set(e, ERR_CONFIG, "%s: current_host %s is not among hosts", place,
+                       QUOTED(current));
     }
     free(job->current_host);
     job->current_host = TAKE_PTR(current);

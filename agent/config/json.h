@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * processingjobconfig.json and resourceconfig.json -> struct job. Lenient where the service is: any
- * key may be absent or null, unknown keys are fine, unknown enum values are kept as *_OTHER (contract:
- * sagemaker.md 1.1, 1.3). Wrong types of the keys we read are errors with line and column.
+ * key may be absent or null, unknown keys are fine, unknown enum values are kept as *_OTHER
+ * (contract: sagemaker.md 1.1, 1.3). Wrong types of the keys we read are errors with line and
+ * column.
  */
 #ifndef CONFIG_JSON_H
 #define CONFIG_JSON_H

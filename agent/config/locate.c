@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Positions in JSON. See locate.h. Only for texts already known to be well-formed; on others it stops
- * early but stays inside the text.
+ * Positions in JSON. See locate.h. Only for texts already known to be well-formed; on others it
+ * stops early but stays inside the text.
  */
 #include "config/locate.h"
 

@@ -138,8 +138,8 @@ int settings_key(enum section section, const char *word, enum key *key, const ch
     for (size_t i = 0; i < n; i++) {
         str_printf(&known, "%s%s", i ? ", " : "", names[i]);
     }
-    int rc = err_set(e, ERR_CONFIG, "%s: unknown key %s in [%s]; known are %s", origin, QUOTED(word),
-                     SECTION_SPECS[section].name, str_text(&known));
+    int rc = err_set(e, ERR_CONFIG, "%s: unknown key %s in [%s]; known are %s", origin,
+                     QUOTED(word), SECTION_SPECS[section].name, str_text(&known));
     str_free(&known);
     return rc;
 }
@@ -151,7 +151,8 @@ int settings_add_option(struct settings *list, const char *text, struct err *e)
     char *first = path ? strchr(path, '.') : NULL;
     char *last = path ? strrchr(path, '.') : NULL;
     if (!first) {
-        return err_set(e, ERR_CONFIG, "--set %s: write it as SECTION[.NAME].KEY=VALUE", QUOTED(text));
+        return err_set(e, ERR_CONFIG, "--set %s: write it as SECTION[.NAME].KEY=VALUE",
+                       QUOTED(text));
     }
     SCOPE_FREE char *origin = xasprintf("--set %s", path);
     SCOPE_FREE char *name = first < last ? xstrndup(first + 1, (size_t)(last - first) - 1) : NULL;
@@ -207,7 +208,8 @@ static bool split_variable(enum section section, const char *rest, enum key *key
             continue;
         }
         SCOPE_FREE char *spelt = variable_spelling(KEY_SPECS[i].name);
-        SCOPE_FREE char *tail = SECTION_SPECS[section].named ? xasprintf("_%s", spelt) : xstrdup(spelt);
+        SCOPE_FREE char *tail =
+            SECTION_SPECS[section].named ? xasprintf("_%s", spelt) : xstrdup(spelt);
         bool fits = SECTION_SPECS[section].named
                         ? str_ends(rest, tail) && strlen(rest) > strlen(tail)
                         : strcmp(rest, tail) == 0;
@@ -273,8 +275,8 @@ int settings_add_environment(struct settings *list, char *const *environment,
             if (!str_starts(variable, head)) {
                 continue;
             }
-            int rc = add_variable(list, (enum section)s, variable + strlen(head), equals + 1, origin,
-                                  s == SECTION_INPUT ? inputs : outputs, &known, e);
+            int rc = add_variable(list, (enum section)s, variable + strlen(head), equals + 1,
+                                  origin, s == SECTION_INPUT ? inputs : outputs, &known, e);
             if (rc != 0) {
                 return rc;
             }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Settings: the (section, name, key) -> value list that agent.ini, the environment and --set are read
- * into, each value with its origin. The table of known sections and keys lives here; what a value means
- * is config.c's.
+ * Settings: the (section, name, key) -> value list that agent.ini, the environment and --set are
+ * read into, each value with its origin. The table of known sections and keys lives here; what a
+ * value means is config.c's.
  */
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
@@ -67,7 +67,8 @@ void settings_add(struct settings *list, enum key key, const char *name, const c
 /* The winning value of a key, or NULL. */
 const struct setting *settings_find(const struct settings *list, enum key key, const char *name);
 
-/* Reads `[output "transform"]`'s inside: section and, in *name (owned by the caller), its name or NULL. */
+/* Reads `[output "transform"]`'s inside: section and, in *name (owned by the caller), its name or
+ * NULL. */
 int settings_section(const char *text, enum section *section, char **name, const char *origin,
                      struct err *e);
 
@@ -79,8 +80,8 @@ int settings_key(enum section section, const char *word, enum key *key, const ch
 int settings_add_option(struct settings *list, const char *text, struct err *e);
 
 /* All PROCAGENT_<SECTION>_<KEY> variables; `inputs` and `outputs` are the declared names, for
- * PROCAGENT_OUTPUT_<NAME>_<KEY> (upper case, other characters than letters and digits as _). Variables
- * of no known section are reported in `unknown`. */
+ * PROCAGENT_OUTPUT_<NAME>_<KEY> (upper case, other characters than letters and digits as _).
+ * Variables of no known section are reported in `unknown`. */
 int settings_add_environment(struct settings *list, char *const *environment,
                              const struct strvec *inputs, const struct strvec *outputs,
                              struct strvec *unknown, struct err *e);

@@ -48,8 +48,11 @@ static size_t take_backslash(struct splitter *s, const char *p)
     if (p[1] == '\0') {
         return 0;
     }
+    if (p[1] == '\n') { /* joins two lines */
+        return 2;
+    }
     s->in_word = true;
-    if (s->quote == '"' && !strchr("$`\"\\\n", p[1])) {
+    if (s->quote == '"' && !strchr("$`\"\\", p[1])) {
         str_putc(&s->word, '\\');
     }
     str_putc(&s->word, p[1]);
@@ -109,7 +112,8 @@ int words_split(const char *text, struct strvec *out, struct err *e)
 
 const char *words_shell_operator(const struct strvec *words)
 {
-    static const char *const OPERATORS[] = {"|", "||", "&", "&&", ";", ">", ">>", "<", "2>", "2>&1"};
+    static const char *const OPERATORS[] = {"|", "||", "&", "&&", ";",
+                                            ">", ">>", "<", "2>", "2>&1"};
     for (size_t i = 0; i < words->n; i++) {
         for (size_t k = 0; k < sizeof OPERATORS / sizeof *OPERATORS; k++) {
             if (strcmp(words->v[i], OPERATORS[k]) == 0) {

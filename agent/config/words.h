@@ -9,9 +9,9 @@
 #include "base/str.h"
 
 /* Splits `text` with sh's quoting rules (blanks separate; '...' is literal; in "..." a backslash
- * escapes $ ` " \ and newline; elsewhere a backslash escapes any character) and without any expansion:
- * $, *, ~ and # stay what they are. A text that begins with [ is a JSON array of strings instead.
- * 0, or ERR_CONFIG. */
+ * escapes $ ` " and \; elsewhere it escapes any character; before a newline it joins the lines) and
+ * without any expansion: $, *, ~ and # stay what they are. A text that begins with [ is a JSON
+ * array of strings instead. 0, or ERR_CONFIG. */
 int words_split(const char *text, struct strvec *out, struct err *e);
 
 /* The first word that only a shell would understand ("|", "&&", ">", ...), or NULL. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Packing outputs. See pack.h. tarball.c makes the tar, pargz.c compresses it; here is what goes in, and
- * in which order things happen so that at every moment either the loose files or the archive are there.
+ * Packing outputs. See pack.h. tarball.c makes the tar, pargz.c compresses it; here is what goes
+ * in, and in which order things happen so that at every moment either the loose files or the
+ * archive are there.
  */
 #include "pack/pack.h"
 
@@ -34,13 +35,13 @@ static const uint64_t STOP_STEP = 4u << 20;
 /* One output while it is packed. */
 struct packing {
     const struct output *output;
-    int64_t mtime;             /* of every member: the job's time in seconds */
-    int dir_fd;                /* the output's folder */
-    struct dir_listing files;  /* the members-to-be, sorted */
-    struct newfile archive;
-    struct pargz *gzip;
-    struct tarball *tar;
-    char *buf;                 /* READ_SIZE bytes */
+    int64_t mtime;            /* of every member: the job's time in seconds */
+    int dir_fd;               /* the output's folder */
+    struct dir_listing files; /* the members-to-be, sorted */
+    struct newfile archive;   /* the archive, until it is committed */
+    struct pargz *gzip;       /* writes to archive.fd */
+    struct tarball *tar;      /* writes to gzip */
+    char *buf;                /* READ_SIZE bytes */
 };
 
 /* What a name must not be, or NULL. */
@@ -74,18 +75,19 @@ static int check_output(const struct output *out, struct err *e)
 {
     const char *bad = bad_name(out->pack);
     if (bad) {
-        return err_set(e, ERR_CONFIG, "%s: pack = %s: the name %s", out->pack_origin, QUOTED(out->pack),
-                       bad);
+        return err_set(e, ERR_CONFIG, "%s: pack = %s: the name %s", out->pack_origin,
+                       QUOTED(out->pack), bad);
     }
     if (!out->dir) {
         return err_set(e, ERR_CONFIG, "%s: pack = %s: output %s has no LocalPath to pack",
                        out->pack_origin, QUOTED(out->pack), QUOTED(out->name));
     }
     if (out->upload_mode == UPLOAD_CONTINUOUS) {
-        return err_set(e, ERR_CONFIG,
-                       "%s: pack = %s: output %s has S3UploadMode Continuous, which uploads files while "
-                       "the transform runs, before they can be packed: use S3UploadMode EndOfJob",
-                       out->pack_origin, QUOTED(out->pack), QUOTED(out->name));
+        return err_set(
+            e, ERR_CONFIG,
+            "%s: pack = %s: output %s has S3UploadMode Continuous, which uploads files while "
+            "the transform runs, before they can be packed: use S3UploadMode EndOfJob",
+            out->pack_origin, QUOTED(out->pack), QUOTED(out->name));
     }
     return 0;
 }
@@ -141,8 +143,9 @@ static size_t parent_length(const char *path)
     return (size_t)(path_base(path) - path);
 }
 
-/* Finds before the work what would go wrong after it: a folder where the archive goes, and folders whose
- * files could not be removed. The listing is sorted, so a folder's files mostly follow each other. */
+/* Finds before the work what would go wrong after it: a folder where the archive goes, and folders
+ * whose files could not be removed. The listing is sorted, so a folder's files mostly follow each
+ * other. */
 static int check_folders(const struct packing *p, struct err *e)
 {
     const struct output *out = p->output;
@@ -152,7 +155,8 @@ static int check_folders(const struct packing *p, struct err *e)
             return err_set(e, ERR_OUTPUT, "%s: a folder of the archive's name is in the way",
                            QUOTED(out->pack));
         }
-        log_warn("pack", "output %s: replacing the existing %s", QUOTED(out->name), QUOTED(out->pack));
+        log_warn("pack", "output %s: replacing the existing %s", QUOTED(out->name),
+                 QUOTED(out->pack));
     }
     const char *last = NULL;
     for (size_t i = 0; i < p->files.n; i++) {
@@ -164,8 +168,8 @@ static int check_folders(const struct packing *p, struct err *e)
         last = path;
         SCOPE_FREE char *parent = n == 0 ? xstrdup(".") : xstrndup(path, n);
         if (faccessat(p->dir_fd, parent, W_OK | X_OK, AT_EACCESS) != 0) {
-            return err_sys(e, ERR_OUTPUT, errno, "folder %s: its files could not be removed once packed",
-                           QUOTED(parent));
+            return err_sys(e, ERR_OUTPUT, errno,
+                           "folder %s: its files could not be removed once packed", QUOTED(parent));
         }
     }
     return 0;
@@ -176,41 +180,58 @@ static int to_gzip(void *to, const void *bytes, size_t n, struct err *e)
     return pargz_write(to, bytes, n, e);
 }
 
-/* The names of what failed are in `e` when this fails: the archive's for a write, the file's for a read. */
+static void warn_shorter(const char *path, uint64_t missing)
+{
+    log_warn("pack",
+             "%s became shorter while it was packed: %" PRIu64 " bytes at its end are zeros",
+             QUOTED(path), missing);
+}
+
+static void warn_longer(const char *path, uint64_t size)
+{
+    log_warn("pack",
+             "%s became longer while it was packed: only its first %" PRIu64 " bytes are packed",
+             QUOTED(path), size);
+}
+
+/* The member's data. `e` names what failed: the file that was read or the archive written. */
 static int pack_bytes(struct packing *p, const char *path, int fd, uint64_t size, struct err *e)
 {
     uint64_t left = size;
     uint64_t unchecked = 0;
-    while (left > 0) {
-        ssize_t got = read(fd, p->buf, left < READ_SIZE ? (size_t)left : READ_SIZE);
+    for (;;) {
+        /* At the end one byte more than is due: a short answer says that the file has not grown. */
+        size_t want = left < READ_SIZE ? (size_t)left + 1 : READ_SIZE;
+        ssize_t got = read(fd, p->buf, want);
         if (got < 0 && errno == EINTR) {
             continue;
         }
         if (got < 0) {
             return err_sys(e, ERR_OUTPUT, errno, "read %s", QUOTED(path));
         }
-        if (got == 0) {
-            log_warn("pack", "%s became shorter while it was packed: %" PRIu64
-                     " bytes at its end are zeros", QUOTED(path), left);
+        if (got == 0 && left > 0) {
+            warn_shorter(path, left);
             return 0; /* tarball fills up */
         }
-        int rc = tarball_data(p->tar, p->buf, (size_t)got, e);
-        if (rc != 0) {
+        size_t due = (uint64_t)got > left ? (size_t)left : (size_t)got;
+        if (tarball_data(p->tar, p->buf, due, e) != 0) {
             return err_prefix(e, "%s", QUOTED(p->output->pack));
         }
-        left -= (uint64_t)got;
-        unchecked += (uint64_t)got;
-        if (unchecked >= STOP_STEP && stop_check(e) != 0) {
-            return -ERR_STOPPED;
+        left -= due;
+        if ((size_t)got > due) {
+            warn_longer(path, size);
         }
-        unchecked = unchecked >= STOP_STEP ? 0 : unchecked;
+        if (left == 0 && ((size_t)got > due || (size_t)got < want)) {
+            return 0;
+        }
+        unchecked += due;
+        if (unchecked >= STOP_STEP) {
+            unchecked = 0;
+            if (stop_check(e) != 0) {
+                return -ERR_STOPPED;
+            }
+        }
     }
-    struct stat st;
-    if (fstat(fd, &st) == 0 && (uint64_t)st.st_size > size) {
-        log_warn("pack", "%s became longer while it was packed: only its first %" PRIu64
-                 " bytes are in the archive", QUOTED(path), size);
-    }
-    return 0;
 }
 
 static int pack_file(struct packing *p, const struct dir_entry *entry, struct err *e)
@@ -220,8 +241,8 @@ static int pack_file(struct packing *p, const struct dir_entry *entry, struct er
         return rc;
     }
     /* Without O_NONBLOCK a FIFO put in the file's place would hold us for ever. */
-    SCOPE_FD int fd = openat(p->dir_fd, entry->path,
-                             O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+    SCOPE_FD int fd =
+        openat(p->dir_fd, entry->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) {
         return err_sys(e, ERR_OUTPUT, errno, "read %s", QUOTED(entry->path));
@@ -320,8 +341,8 @@ static int pack_folder(struct packing *p, struct output *out, struct err *e)
     char members[32];
     char bytes[32];
     log_info("pack", "output %s: %s file%s -> %s (%s bytes)", QUOTED(out->name),
-             grouped(members, sizeof members, out->members), out->members == 1 ? "" : "s", out->pack,
-             grouped(bytes, sizeof bytes, size));
+             grouped(members, sizeof members, out->members), out->members == 1 ? "" : "s",
+             out->pack, grouped(bytes, sizeof bytes, size));
     return 0;
 }
 

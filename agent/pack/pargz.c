@@ -3,10 +3,10 @@
  * Parallel gzip. See pargz.h.
  *
  * Blocks live in a ring and are known by their number in the stream. Three counters walk it, each
- * behind the one before: `filled` (by the caller), `taken` (by a thread that compresses) and `written`.
- * There is no writer thread: whoever completes a block writes that and all complete ones behind it,
- * unless somebody is writing already, who will then find it. So the file is written in order, by one
- * thread at a time, and a slow disk holds back the caller through a full ring.
+ * behind the one before: `filled` (by the caller), `taken` (by a thread that compresses) and
+ * `written`. There is no writer thread: whoever completes a block writes that and all complete ones
+ * behind it, unless somebody is writing already, who will then find it. So the file is written in
+ * order, by one thread at a time, and a slow disk holds back the caller through a full ring.
  */
 #include "pack/pargz.h"
 
@@ -49,22 +49,22 @@ struct pargz {
     unsigned max_workers;  /* threads wanted */
     unsigned n_workers;    /* threads running; the caller's alone */
 
-    pthread_mutex_t lock;  /* guards all below, and the blocks between `written` and `filled` */
-    pthread_cond_t work;   /* a block was filled, or the end is near */
-    pthread_cond_t room;   /* a block was written */
-    uint64_t filled;       /* blocks handed over */
-    uint64_t taken;        /* blocks some thread has begun */
-    uint64_t written;      /* blocks in the file */
-    uint64_t size;         /* bytes in the file */
-    bool writing;          /* some thread writes */
-    bool closing;          /* no more blocks will come */
-    bool given_up;         /* leave at once: a write failed or the caller aborts */
-    int sys;               /* errno of the failed write */
+    pthread_mutex_t lock; /* guards all below, and the blocks between `written` and `filled` */
+    pthread_cond_t work;  /* a block was filled, or the end is near */
+    pthread_cond_t room;  /* a block was written */
+    uint64_t filled;      /* blocks handed over */
+    uint64_t taken;       /* blocks some thread has begun */
+    uint64_t written;     /* blocks in the file */
+    uint64_t size;        /* bytes in the file */
+    bool writing;         /* some thread writes */
+    bool closing;         /* no more blocks will come */
+    bool given_up;        /* leave at once: a write failed or the caller aborts */
+    int sys;              /* errno of the failed write */
 };
 
-/* True when compressing `in` would gain nothing: PNG, gzip and random bytes, which cost as much time as
- * text. A slice of each stride must have byte counts as even as noise has, and a trial run in the middle,
- * which also sees repetition, must not shrink. A function of the bytes alone. */
+/* True when compressing `in` would gain nothing: PNG, gzip and random bytes, which cost as much
+ * time as text. A slice of each stride must have byte counts as even as noise has, and a trial run
+ * in the middle, which also sees repetition, must not shrink. A function of the bytes alone. */
 static bool is_noise(struct worker *w, const struct block *b)
 {
     if (b->n < TRIAL) {
@@ -85,7 +85,8 @@ static bool is_noise(struct worker *w, const struct block *b)
         }
     }
     size_t middle = (b->n - TRIAL) / 2;
-    size_t packed = libdeflate_deflate_compress(w->full, b->in + middle, TRIAL, b->out, TRIAL - TRIAL / 512);
+    size_t packed =
+        libdeflate_deflate_compress(w->full, b->in + middle, TRIAL, b->out, TRIAL - TRIAL / 512);
     return packed == 0;
 }
 
@@ -134,7 +135,7 @@ static bool work_once(struct worker *w)
     }
     struct block *b = &z->ring[z->taken++ % z->ring_n];
     (void)pthread_mutex_unlock(&z->lock);
-    struct block own = *b; /* out_n of the shared one is what says "complete": set it under the lock */
+    struct block own = *b; /* b->out_n says "complete" to others: set it under the lock */
     compress_block(w, &own);
     (void)pthread_mutex_lock(&z->lock);
     b->out_n = own.out_n;
@@ -167,7 +168,7 @@ static int equip(struct worker *w, struct err *e)
     return w->full && w->stored ? 0 : err_sys(e, ERR_INTERNAL, ENOMEM, "compressor");
 }
 
-/* One thread more. Where no more can be had, those there are do the work, or else the caller does. */
+/* One thread more. Where no more can be had, those there are do the work, or the caller does. */
 static int add_worker(struct pargz *z, struct err *e)
 {
     if (z->n_workers == z->max_workers) {
@@ -293,7 +294,7 @@ int pargz_write(struct pargz *z, const void *bytes, size_t n, struct err *e)
             return rc;
         }
         size_t part = PARGZ_BLOCK - z->used < n ? PARGZ_BLOCK - z->used : n;
-        /* Nobody else touches the block at `filled`, nor moves `filled`: no lock is needed to fill. */
+        /* Nobody else touches the block at `filled`, nor moves `filled`: fill without the lock. */
         memcpy(z->ring[z->filled % z->ring_n].in + z->used, from, part);
         z->used += part;
         from += part;

@@ -2,13 +2,13 @@
  *
  * The tar writer. See tarball.h.
  *
- * Names: libarchive turns a name into pax's UTF-8 by way of the locale, and a static program in an empty
- * image has only "C", in which no name beyond ASCII can be turned. So the writer runs with
- * hdrcharset=BINARY, where names are bytes and neither locale nor iconv is asked. It then marks every
- * member with a record of that name, which GNU tar warns about and which is untrue of a name that is
- * UTF-8. Hence each header is collected, and that record taken out of it again where the name is
- * UTF-8; where nothing else is left, the whole extended header goes. Other names keep it: it is how
- * pax says "not UTF-8".
+ * Names: libarchive turns a name into pax's UTF-8 by way of the locale, and a static program in an
+ * empty image has only "C", in which no name beyond ASCII can be turned. So the writer runs with
+ * hdrcharset=BINARY, where names are bytes and neither locale nor iconv is asked. It then marks
+ * every member with a record of that name, which GNU tar warns about and which is untrue of a name
+ * that is UTF-8. Hence each header is collected, and that record taken out of it again where the
+ * name is UTF-8; where nothing else is left, the whole extended header goes. Other names keep it:
+ * it is how pax says "not UTF-8".
  */
 #include "pack/tarball.h"
 
@@ -36,9 +36,10 @@ enum {
 
 static const char BINARY_RECORD[] = "21 hdrcharset=BINARY\n";
 
-/* The tar formats call this for entries they cannot store, which ours never are. In libarchive it shares
- * an object file with a table of all formats, and that table would bring xar, and libxml2 and ICU with
- * it, into a static program. Defined here, the object file is not wanted. */
+/* The tar formats call this for entries they cannot store, which ours never are. In libarchive it
+ * shares an object file with a table of all formats, and that table would bring xar, and libxml2
+ * and ICU with it, into a static program. Defined here, the object file is not wanted. */
+/* NOLINTBEGIN(bugprone-reserved-identifier): the name is libarchive's */
 void __archive_write_entry_filetype_unsupported(struct archive *a, struct archive_entry *entry,
                                                 const char *format);
 void __archive_write_entry_filetype_unsupported(struct archive *a, struct archive_entry *entry,
@@ -47,22 +48,27 @@ void __archive_write_entry_filetype_unsupported(struct archive *a, struct archiv
     archive_set_error(a, EINVAL, "%s: %s: file type not supported", format,
                       archive_entry_pathname(entry));
 }
+/* NOLINTEND(bugprone-reserved-identifier) */
 
 struct tarball {
     struct archive *a;           /* libarchive's writer */
     struct archive_entry *entry; /* of the current member; reused */
     int64_t mtime;
     int (*sink)(void *to, const void *bytes, size_t n, struct err *e);
-    void *to;                    /* the sink's */
-    struct err *e;               /* where a failure of the sink is told: the current call's */
-    int sink_rc;                 /* its failure, else 0 */
-    bool collecting;             /* bytes are a header's and go to `header` */
-    struct str header;           /* the member's header as libarchive made it */
+    void *to;          /* the sink's */
+    struct err *e;     /* where a failure of the sink is told: the current call's */
+    int sink_rc;       /* its failure, else 0 */
+    bool given_up;     /* nothing is sent any more */
+    bool collecting;   /* bytes are a header's and go to `header` */
+    struct str header; /* the member's header as libarchive made it */
 };
 
 static la_ssize_t on_write(struct archive *a, void *data, const void *bytes, size_t n)
 {
     struct tarball *t = data;
+    if (t->given_up) {
+        return -1;
+    }
     if (t->collecting) {
         str_add(&t->header, bytes, n);
         return (la_ssize_t)n;
@@ -90,7 +96,8 @@ int tarball_open(struct tarball **out, int64_t mtime,
                  struct err *e)
 {
     struct tarball *t = xcalloc(1, sizeof *t);
-    *t = (struct tarball){.mtime = mtime, .sink = sink, .to = to, .e = e, .header = STR_INIT(HEADER_MAX)};
+    *t = (struct tarball){
+        .mtime = mtime, .sink = sink, .to = to, .e = e, .header = STR_INIT(HEADER_MAX)};
     t->a = archive_write_new();
     t->entry = archive_entry_new();
     if (!t->a || !t->entry) {
@@ -222,7 +229,9 @@ void tarball_abort(struct tarball **tp)
         return;
     }
     if (t->a) {
-        (void)archive_write_fail(t->a); /* or else freeing would write the end of the archive */
+        /* Freeing closes, which would write the rest of the archive. archive_write_fail would
+         * prevent that, but libarchive 3.6 then forgets to free two things. */
+        t->given_up = true;
         (void)archive_write_free(t->a);
     }
     archive_entry_free(t->entry);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Names as the Hive family writes them (contract: hive-glue.md 1.1 to 1.3): which bytes of a partition
- * value are escaped, which keys are legal, what a key=value folder name may look like.
+ * Names as the Hive family writes them (contract: hive-glue.md 1.1 to 1.3): which bytes of a
+ * partition value are escaped, which keys are legal, what a key=value folder name may look like.
  */
 #ifndef PARTITION_HIVE_H
 #define PARTITION_HIVE_H
@@ -14,8 +14,8 @@
 /* The folder of null and empty values. */
 #define HIVE_NULL "__HIVE_DEFAULT_PARTITION__"
 
-/* Appends `n` bytes of a value: the 47 ASCII characters of Hive's list as %XX (upper case), all else,
- * UTF-8 included, as it is. */
+/* Appends `n` bytes of a value: the 47 ASCII characters of Hive's list as %XX (upper case), all
+ * else, UTF-8 included, as it is. */
 void hive_escape(struct str *out, const char *value, size_t n);
 
 /* Lower-case letters, digits and underscores, not starting with an underscore. */

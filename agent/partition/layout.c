@@ -30,8 +30,9 @@ static const struct source_spec {
 };
 enum { SOURCE_COUNT = sizeof SOURCES / sizeof *SOURCES };
 
-/* The conversions whose result does not depend on a locale and makes sense in a name. */
-static const char CONVERSIONS[] = "YymdHIMSjuwVGgUWCFTRZzsbBaAp%";
+/* The conversions whose result depends neither on a locale nor (as %s, which goes through mktime)
+ * on the process's own time zone, and makes sense in a name. */
+static const char CONVERSIONS[] = "YymdHIMSjuwVGgUWCFTRZzbBaAp%";
 
 /* While parsing. */
 struct reader {
@@ -63,8 +64,9 @@ static int check_format(const struct reader *r, const char *format)
         }
         p++;
         if (*p == '\0' || !strchr(CONVERSIONS, *p)) {
-            return bad(r, "unknown strftime conversion; known are %Y %m %d %H %M %S %j %F %T %z and "
-                          "their like");
+            return bad(r,
+                       "unknown strftime conversion; known are %Y %m %d %H %M %S %j %F %T %z and "
+                       "their like");
         }
     }
     return 0;
@@ -77,10 +79,10 @@ static int unknown_source(const struct reader *r, const char *word)
         names[i] = SOURCES[i].name;
     }
     const char *near = nearest_name(word, names, SOURCE_COUNT);
-    SCOPE_FREE char *why =
-        xasprintf("unknown source %s%s%s%s; this version knows {time:%%Y-%%m-%%d}, {env.NAME}, {host} "
-                  "and {job}", QUOTED(word), near ? ", did you mean \"" : "", near ? near : "",
-                  near ? "\"?" : "");
+    SCOPE_FREE char *why = xasprintf(
+        "unknown source %s%s%s%s; this version knows {time:%%Y-%%m-%%d}, {env.NAME}, {host} "
+        "and {job}",
+        QUOTED(word), near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     return bad(r, why);
 }
 
@@ -244,13 +246,15 @@ static int expand_time(const struct job *job, const char *format, struct str *ou
     size_t n = strftime(text, sizeof text, format, &tm);
 #pragma GCC diagnostic pop
     if (n == 0) {
-        return err_set(e, ERR_CONFIG, "time format %s makes an empty or too long value", QUOTED(format));
+        return err_set(e, ERR_CONFIG, "time format %s makes an empty or too long value",
+                       QUOTED(format));
     }
     str_add(out, text, n);
     return 0;
 }
 
-static int expand_part(const struct part *part, const struct job *job, struct str *out, struct err *e)
+static int expand_part(const struct part *part, const struct job *job, struct str *out,
+                       struct err *e)
 {
     const char *value = part->text;
     switch (part->source) {
@@ -265,7 +269,8 @@ static int expand_part(const struct part *part, const struct job *job, struct st
     case SOURCE_JOB:
         value = job->name;
         if (*value == '\0') {
-            return err_set(e, ERR_CONFIG, "{job}: the job has no name (no processingjobconfig.json)");
+            return err_set(e, ERR_CONFIG,
+                           "{job}: the job has no name (no processingjobconfig.json)");
         }
         break;
     case SOURCE_TEXT: break;
@@ -274,7 +279,8 @@ static int expand_part(const struct part *part, const struct job *job, struct st
     return 0;
 }
 
-static int expand_level(const struct level *level, const struct job *job, struct str *out, struct err *e)
+static int expand_level(const struct level *level, const struct job *job, struct str *out,
+                        struct err *e)
 {
     SCOPE(str_free) struct str value = STR_INIT(VALUE_MAX);
     for (size_t i = 0; i < level->n; i++) {
@@ -300,7 +306,8 @@ static int expand_level(const struct level *level, const struct job *job, struct
     str_printf(out, "%s=", level->key);
     hive_escape(out, text, value.len);
     if (out->len - start > COMPONENT_MAX) {
-        return err_set(e, ERR_CONFIG, "partition key %s: the folder name %s has %zu bytes, at most %d fit",
+        return err_set(e, ERR_CONFIG,
+                       "partition key %s: the folder name %s has %zu bytes, at most %d fit",
                        level->key, QUOTED(str_text(out) + start), out->len - start, COMPONENT_MAX);
     }
     return 0;

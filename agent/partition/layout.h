@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * A layout: "key=template" levels joined by "/", as in [output X] layout. A template is text and
- * {source} or {source:format}; {{ and }} stand for braces. Sources whose value is the same for a whole
- * job: time (format: strftime, default %Y-%m-%d, in the job's time zone), env.NAME, host, job.
+ * {source} or {source:format}; {{ and }} stand for braces. Sources whose value is the same for a
+ * whole job: time (format: strftime, default %Y-%m-%d, in the job's time zone), env.NAME, host,
+ * job.
  */
 #ifndef PARTITION_LAYOUT_H
 #define PARTITION_LAYOUT_H
@@ -40,8 +41,9 @@ enum { LAYOUT_MAX_BYTES = 4096, LAYOUT_MAX_LEVELS = 32 };
 int layout_parse(const char *text, struct layout *out, struct err *e);
 void layout_free(struct layout *layout);
 
-/* The folder that this job's values make of it, "k=v/k2=v2", escaped, into *out (owned by the caller).
- * An empty value, the null sentinel, bytes that are not UTF-8 and over-long names are ERR_CONFIG. */
+/* The folder that this job's values make of it, "k=v/k2=v2", escaped, into *out (owned by the
+ * caller). An empty value, the null sentinel, bytes that are not UTF-8 and over-long names are
+ * ERR_CONFIG. */
 int layout_expand(const struct layout *layout, const struct job *job, char **out, struct err *e);
 
 #endif

@@ -59,10 +59,12 @@ static int check_output(const struct job *job, struct output *out, struct err *e
         return err_set(e, ERR_CONFIG, "output \"%s\" has no LocalPath to lay out", out->name);
     }
     if (out->upload_mode != UPLOAD_END_OF_JOB) {
-        return err_set(e, ERR_CONFIG, "output \"%s\" has S3UploadMode Continuous: files are uploaded while "
-                       "the transform runs, so they cannot be moved into partitions afterwards; use "
-                       "EndOfJob, or layout = none and let the transform write key=value folders",
-                       out->name);
+        return err_set(
+            e, ERR_CONFIG,
+            "output \"%s\" has S3UploadMode Continuous: files are uploaded while "
+            "the transform runs, so they cannot be moved into partitions afterwards; use "
+            "EndOfJob, or layout = none and let the transform write key=value folders",
+            out->name);
     }
     int rc = layout_parse(out->layout, &layout, e);
     return rc ? rc : layout_expand(&layout, job, &out->partition_dir, e);
@@ -79,7 +81,8 @@ int partition_check(struct job *job, struct err *e)
             return err_prefix(e, "%s", out->layout_origin);
         }
         if (out->s3_uri && strchr(out->s3_uri, '=')) {
-            log_warn(STAGE, "output \"%s\": %s holds a =, some readers take that for a partition key",
+            log_warn(STAGE,
+                     "output \"%s\": %s holds a =, some readers take that for a partition key",
                      out->name, out->s3_uri);
         }
     }
@@ -88,10 +91,12 @@ int partition_check(struct job *job, struct err *e)
 
 /* ---- plan ---- */
 
-/* Where the extension begins: the last dot, or the one before it when the last names a compression. */
+/* Where the extension begins: the last dot, or the one before it when the last names a
+ * compression. */
 static const char *extension(const char *name)
 {
     static const char *const COMPRESSIONS[] = {".gz", ".bz2", ".zst", ".xz", ".snappy", ".lz4"};
+    /* cppcheck-suppress nullPointer; it takes the caller's TAKE_PTR for a path that goes on */
     const char *dot = strrchr(name, '.');
     if (!dot || dot == name) {
         return name + strlen(name);
@@ -154,19 +159,23 @@ static int check_moves(struct moves *moves, const struct dir_listing *files, str
                            QUOTED(at->from), QUOTED(name), strlen(name), NAME_MAX_BYTES);
         }
         if (i > 0 && strcmp(at->to, moves->v[i - 1].to) == 0) {
-            return err_set(e, ERR_OUTPUT, "%s and %s would both become %s; give them different names",
+            return err_set(e, ERR_OUTPUT,
+                           "%s and %s would both become %s; give them different names",
                            QUOTED(moves->v[i - 1].from), QUOTED(at->from), QUOTED(at->to));
         }
         if (bsearch(at->to, files->v, files->n, sizeof *files->v, listed)) {
-            return err_set(e, ERR_OUTPUT, "%s would become %s, which is there already; empty the folder "
-                           "before the job runs again", QUOTED(at->from), QUOTED(at->to));
+            return err_set(e, ERR_OUTPUT,
+                           "%s would become %s, which is there already; empty the folder "
+                           "before the job runs again",
+                           QUOTED(at->from), QUOTED(at->to));
         }
     }
     return 0;
 }
 
-static int plan_moves(const struct job *job, const struct output *out, const struct dir_listing *files,
-                      const struct tree *tree, struct moves *moves, struct err *e)
+static int plan_moves(const struct job *job, const struct output *out,
+                      const struct dir_listing *files, const struct tree *tree, struct moves *moves,
+                      struct err *e)
 {
     const char *host = job->hosts.n > 1 ? job->current_host : NULL;
     for (size_t i = 0; i < files->n; i++) {
@@ -218,7 +227,8 @@ static int make_moves(const struct output *out, const struct moves *moves, struc
     if (rc != 0) {
         undo(fd, moves, done);
     }
-    dir_prune_empty(fd, "."); /* the emptied source folders, or the partition that nothing moved to */
+    /* the emptied source folders, or the partition that nothing moved to */
+    dir_prune_empty(fd, ".");
     return rc;
 }
 
@@ -226,8 +236,10 @@ static int make_moves(const struct output *out, const struct moves *moves, struc
 static int judge_without_layout(const struct tree *tree, struct err *e)
 {
     if (tree->placed > 0 && tree->loose > 0) {
-        return err_set(e, ERR_OUTPUT, "%s lies outside the key=value folders that other files are in; "
-                       "readers of the tree would miss or misread it", QUOTED(tree->first_loose));
+        return err_set(e, ERR_OUTPUT,
+                       "%s lies outside the key=value folders that other files are in; "
+                       "readers of the tree would miss or misread it",
+                       QUOTED(tree->first_loose));
     }
     return 0;
 }
@@ -255,8 +267,9 @@ static int partition_output(const struct job *job, struct output *out, struct er
     bool new_partition = moves.n > 0;
     for (size_t i = 0; i < files.n && new_partition; i++) {
         size_t n = strlen(out->partition_dir);
-        new_partition = !(tree.places[i] == FILE_PLACED && str_starts(files.v[i].path, out->partition_dir) &&
-                          files.v[i].path[n] == '/');
+        new_partition =
+            !(tree.places[i] == FILE_PLACED && str_starts(files.v[i].path, out->partition_dir) &&
+              files.v[i].path[n] == '/');
     }
     out->moved = moves.n;
     out->partitions = tree.partitions + new_partition;

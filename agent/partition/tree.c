@@ -45,7 +45,8 @@ static bool in_partition(const char *path)
     return false;
 }
 
-/* Reads the keys of a placed file's folders; every folder must be a legal key=value, no key twice. */
+/* Reads the keys of a placed file's folders; every folder must be a legal key=value, no key
+ * twice. */
 static int read_keys(const char *path, struct strvec *keys, struct err *e)
 {
     const char *base = path_base(path);
@@ -54,12 +55,14 @@ static int read_keys(const char *path, struct strvec *keys, struct err *e)
         const char *problem = hive_name_problem(p, n);
         if (problem) {
             SCOPE_FREE char *name = xstrndup(p, n);
-            return err_set(e, ERR_OUTPUT, "%s: the folder %s %s", QUOTED(path), QUOTED(name), problem);
+            return err_set(e, ERR_OUTPUT, "%s: the folder %s %s", QUOTED(path), QUOTED(name),
+                           problem);
         }
         SCOPE_FREE char *key = xstrndup(p, strcspn(p, "="));
         for (size_t i = 0; i < keys->n; i++) {
             if (strcmp(keys->v[i], key) == 0) {
-                return err_set(e, ERR_OUTPUT, "%s: the key %s stands in the path twice", QUOTED(path), key);
+                return err_set(e, ERR_OUTPUT, "%s: the key %s stands in the path twice",
+                               QUOTED(path), key);
             }
         }
         strvec_take(keys, TAKE_PTR(key));
@@ -90,7 +93,8 @@ static bool same_keys(const struct strvec *a, const struct strvec *b)
     return true;
 }
 
-static int check_placed(struct tree *tree, const char *path, const struct strvec *wanted, struct err *e)
+static int check_placed(struct tree *tree, const char *path, const struct strvec *wanted,
+                        struct err *e)
 {
     SCOPE(strvec_free) struct strvec keys = {0};
     int rc = read_keys(path, &keys, e);
@@ -108,9 +112,10 @@ static int check_placed(struct tree *tree, const char *path, const struct strvec
     }
     SCOPE_FREE char *found = join_keys(&keys);
     SCOPE_FREE char *expected = join_keys(&tree->keys);
-    return err_set(e, ERR_OUTPUT, "%s: its folders are %s, %s %s; every data file must lie below the "
-                   "same keys in the same order", QUOTED(path), found,
-                   wanted ? "the layout says" : "other files have", expected);
+    return err_set(e, ERR_OUTPUT,
+                   "%s: its folders are %s, %s %s; every data file must lie below the "
+                   "same keys in the same order",
+                   QUOTED(path), found, wanted ? "the layout says" : "other files have", expected);
 }
 
 int tree_read(const struct dir_listing *files, const struct strvec *keys, struct tree *out,
@@ -136,7 +141,8 @@ int tree_read(const struct dir_listing *files, const struct strvec *keys, struct
             return rc;
         }
         size_t folder = (size_t)(path_base(path) - path);
-        bool same = last && (size_t)(path_base(last) - last) == folder && !memcmp(last, path, folder);
+        bool same =
+            last && (size_t)(path_base(last) - last) == folder && !memcmp(last, path, folder);
         tree.partitions += !same;
         tree.placed++;
         last = path;

@@ -30,9 +30,9 @@ struct tree {
     const char *first_loose; /* borrowed from the listing; NULL without loose files */
 };
 
-/* Sorts a listing's files into places and checks the partition folders. `keys` (may be NULL) are those
- * the folders must have, in order; without, the first leaf's are. Loose files beside partitions are the
- * caller's to judge. ERR_OUTPUT names the offending path. */
+/* Sorts a listing's files into places and checks the partition folders. `keys` (may be NULL) are
+ * those the folders must have, in order; without, the first leaf's are. Loose files beside
+ * partitions are the caller's to judge. ERR_OUTPUT names the offending path. */
 int tree_read(const struct dir_listing *files, const struct strvec *keys, struct tree *out,
               struct err *e);
 void tree_free(struct tree *tree);

@@ -46,7 +46,8 @@ static void plan_free(struct plan *plan)
     *plan = (struct plan){0};
 }
 
-/* Is this output's data ours to look at? An app-managed one without a store belongs to the transform. */
+/* Is this output's data ours to look at? An app-managed one without a store belongs to the
+ * transform. */
 static bool is_ours(const struct job *job, const struct output *out)
 {
     return out->dir && !(out->app_managed && (job->store_kind == STORE_PLATFORM || !out->s3_uri));
@@ -60,8 +61,8 @@ int publish_check(struct job *job, struct err *e)
             continue;
         }
         if (!out->s3_uri) {
-            return err_set(e, ERR_CONFIG, "%s: output \"%s\" has no S3Uri to publish to", out->origin,
-                           out->name);
+            return err_set(e, ERR_CONFIG, "%s: output \"%s\" has no S3Uri to publish to",
+                           out->origin, out->name);
         }
         SCOPE(s3_place_free) struct s3_place place = {0};
         if (s3_place_parse(out->s3_uri, &place, e) != 0) {
@@ -104,7 +105,8 @@ static int plan_output(struct job *job, size_t index, struct plan *plan, struct 
         }
     }
     if (out->skipped > 0) {
-        log_warn(STAGE, "output \"%s\": %llu link%s or special file%s such as %s not published, ignored",
+        log_warn(STAGE,
+                 "output \"%s\": %llu link%s or special file%s such as %s not published, ignored",
                  out->name, (unsigned long long)out->skipped, out->skipped == 1 ? "" : "s",
                  out->skipped == 1 ? "" : "s", QUOTED(skipped));
     }
@@ -127,17 +129,20 @@ static int check_plan(const struct job *job, struct plan *plan, struct err *e)
         const struct output *out = &job->outputs[at->output];
         const char *key = at->uri + at->bucket + 1;
         if (strlen(key) > S3_KEY_MAX) {
-            return err_set(e, ERR_OUTPUT, "output \"%s\": the key of %s has %zu bytes, S3 allows %d",
-                           out->name, QUOTED(at->path), strlen(key), S3_KEY_MAX);
+            return err_set(e, ERR_OUTPUT,
+                           "output \"%s\": the key of %s has %zu bytes, S3 allows %d", out->name,
+                           QUOTED(at->path), strlen(key), S3_KEY_MAX);
         }
         if (!utf8_valid(key, strlen(key))) {
-            return err_set(e, ERR_OUTPUT, "output \"%s\": the name %s is not UTF-8, no S3 key can be made of it",
+            return err_set(e, ERR_OUTPUT,
+                           "output \"%s\": the name %s is not UTF-8, no S3 key can be made of it",
                            out->name, QUOTED(at->path));
         }
         if (i > 0 && strcmp(at->uri, plan->v[i - 1].uri) == 0) {
             const struct item *other = &plan->v[i - 1];
-            return err_set(e, ERR_OUTPUT, "outputs \"%s\" (%s) and \"%s\" (%s) would both become s3://%s",
-                           job->outputs[other->output].name, other->path, out->name, at->path, at->uri);
+            return err_set(
+                e, ERR_OUTPUT, "outputs \"%s\" (%s) and \"%s\" (%s) would both become s3://%s",
+                job->outputs[other->output].name, other->path, out->name, at->path, at->uri);
         }
     }
     return 0;
@@ -149,12 +154,14 @@ static int send(const struct job *job, const struct item *at, struct store *stor
     SCOPE_FREE char *path = path_join(out->dir, at->path);
     SCOPE_FREE char *bucket = xstrndup(at->uri, at->bucket);
     SCOPE_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
-    int rc = fd < 0 ? err_sys(e, ERR_OUTPUT, errno, "%s", path)
-                    : store->ops->put(store->self, bucket, at->uri + at->bucket + 1, fd, at->size, e);
+    int rc = fd < 0
+                 ? err_sys(e, ERR_OUTPUT, errno, "%s", path)
+                 : store->ops->put(store->self, bucket, at->uri + at->bucket + 1, fd, at->size, e);
     return rc ? err_prefix(e, "output \"%s\"", out->name) : 0;
 }
 
-static int send_all(const struct job *job, const struct plan *plan, struct store *store, struct err *e)
+static int send_all(const struct job *job, const struct plan *plan, struct store *store,
+                    struct err *e)
 {
     for (size_t i = 0; i < plan->n; i++) {
         int rc = stop_check(e);
@@ -185,7 +192,8 @@ int publish_outputs(struct job *job, struct err *e)
         if (is_ours(job, out)) {
             log_info(STAGE, "output \"%s\": %llu file%s, %llu bytes %s %s", out->name,
                      (unsigned long long)out->files, out->files == 1 ? "" : "s",
-                     (unsigned long long)out->bytes, ours ? "->" : "left for the platform to upload to",
+                     (unsigned long long)out->bytes,
+                     ours ? "->" : "left for the platform to upload to",
                      out->s3_uri ? out->s3_uri : "(no S3Uri)");
         }
     }

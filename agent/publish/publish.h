@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Publish: every output's files to the store: key = S3Uri + "/" + path below LocalPath (contract:
- * sagemaker.md 2.7). Links are not followed and not published, empty folders vanish, as on the service.
- * With the platform's store nothing moves; what SageMaker will upload is counted.
+ * sagemaker.md 2.7). Links are not followed and not published, empty folders vanish, as on the
+ * service. With the platform's store nothing moves; what SageMaker will upload is counted.
  */
 #ifndef PUBLISH_PUBLISH_H
 #define PUBLISH_PUBLISH_H

@@ -24,8 +24,8 @@ static void print_time(const struct job *job)
     struct tm tm;
     tz_localtime(&job->tz, job->time_ns / NS_PER_S, &tm);
     size_t n = strftime(local, sizeof local, "%Y-%m-%d %H:%M:%S %Z", &tm);
-    printf("time         %s = %.*s (%s)\n", clock_format_rfc3339(utc, sizeof utc, job->time_ns), (int)n,
-           local, job->timezone);
+    printf("time         %s = %.*s (%s)\n", clock_format_rfc3339(utc, sizeof utc, job->time_ns),
+           (int)n, local, job->timezone);
 }
 
 static void print_input(const struct job *job, const struct input *in)
@@ -39,7 +39,8 @@ static void print_input(const struct job *job, const struct input *in)
 
 static void print_output(const struct job *job, const struct output *out)
 {
-    printf("output       \"%s\" %s%s\n", out->name, out->local_path ? out->local_path : "(no LocalPath)",
+    printf("output       \"%s\" %s%s\n", out->name,
+           out->local_path ? out->local_path : "(no LocalPath)",
            out->app_managed ? " (app-managed)" : "");
     if (out->partition_dir) {
         printf("             layout %s\n", out->layout);
@@ -51,7 +52,8 @@ static void print_output(const struct job *job, const struct output *out)
         printf("             packed as %s\n", out->pack);
     }
     printf("             -> %s%s\n", out->s3_uri ? out->s3_uri : "(no S3Uri)",
-           job->store_kind == STORE_PLATFORM ? ", uploaded by the platform" : ", published by procagent");
+           job->store_kind == STORE_PLATFORM ? ", uploaded by the platform"
+                                             : ", published by procagent");
 }
 
 int report_plan(const struct job *job)

@@ -53,7 +53,7 @@ static json_t *instant(int64_t ns)
 
 static json_t *seconds(int64_t ns)
 {
-    return json_real((double)(ns / 1000) / 1e6);
+    return json_real((double)(ns / 1000) / 1e6); /* NOLINT(bugprone-integer-division): whole us */
 }
 
 static void set(json_t *object, const char *key, json_t *value)
@@ -154,8 +154,10 @@ static char *build_json(const struct job *job, const char *reason)
     set(root, "store", json_string(kind_name(job->store_kind)));
     set(root, "status", json_integer(job_status(job)));
     set(root, "reason", text_of(reason));
-    set(root, "failed_stage", job->failure.code ? json_string(stage_name(job->failed_stage)) : json_null());
-    set(root, "error", job->failure.code ? json_string(err_code_name(job->failure.code)) : json_null());
+    set(root, "failed_stage",
+        job->failure.code ? json_string(stage_name(job->failed_stage)) : json_null());
+    set(root, "error",
+        job->failure.code ? json_string(err_code_name(job->failure.code)) : json_null());
     set(root, "started", instant(job->begin_real_ns));
     set(root, "seconds", seconds(clock_monotonic_ns() - job->begin_ns));
     set(root, "stages", stages_of(job));
@@ -206,7 +208,8 @@ static void write_files(const struct job *job, const char *reason)
     }
 }
 
-/* The error itself was logged where it happened; the last line says the status and where time went. */
+/* The error itself was logged where it happened; the last line says the status and where time
+ * went. */
 static void print_summary(const struct job *job, const char *reason)
 {
     struct str stages = STR_INIT(0);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
  * Report: how the job ended, for people and programs: ML_ROOT/output/message (one line, what the
- * service shows as ExitMessage: sagemaker.md 3.4), ML_ROOT/output/report.json (schema in README.md), a
- * summary on stderr, and `procagent check`'s view of the plan.
+ * service shows as ExitMessage: sagemaker.md 3.4), ML_ROOT/output/report.json (schema in
+ * README.md), a summary on stderr, and `procagent check`'s view of the plan.
  */
 #ifndef REPORT_REPORT_H
 #define REPORT_REPORT_H
 
 #include "job.h"
 
-/* Writes message and report.json and prints the summary. What cannot be written is a warning: the job's
- * status stands. */
+/* Writes message and report.json and prints the summary. What cannot be written is a warning: the
+ * job's status stands. */
 void report_job(const struct job *job);
 
 /* Writes the message file only, with `text`; allocates nothing (memory may be out). */

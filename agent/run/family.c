@@ -34,7 +34,8 @@ void family_signal_group(pid_t group, int signo)
     }
 }
 
-/* The parent in /proc/PID/stat: the second field behind the last ")", since a name may hold any byte. */
+/* The parent in /proc/PID/stat: the second field behind the last ")", since a name may hold any
+ * byte. */
 static pid_t read_parent(int proc_fd, const char *pid)
 {
     char path[64];

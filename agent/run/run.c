@@ -20,7 +20,6 @@
 #include "run/supervise.h"
 
 static const char STAGE[] = "run";
-extern char **environ;
 
 int run_check(struct job *job, struct err *e)
 {
@@ -40,13 +39,16 @@ static int make_output_folders(const struct job *job, struct err *e)
             continue;
         }
         if (io_mkdirs(AT_FDCWD, out->dir) != 0) {
-            return err_sys(e, ERR_OUTPUT, errno, "output \"%s\": create folder %s", out->name, out->dir);
+            return err_sys(e, ERR_OUTPUT, errno, "output \"%s\": create folder %s", out->name,
+                           out->dir);
         }
         struct err ignored;
         SCOPE(dir_listing_free) struct dir_listing there = {0};
         if (dir_list(AT_FDCWD, out->dir, "", 0, ERR_OUTPUT, &there, &ignored) == 0 && there.n > 0) {
-            log_warn(STAGE, "output \"%s\": %s holds %zu file%s from before the transform; they count as "
-                     "its output", out->name, out->dir, there.n, there.n == 1 ? "" : "s");
+            log_warn(STAGE,
+                     "output \"%s\": %s holds %zu file%s from before the transform; they count as "
+                     "its output",
+                     out->name, out->dir, there.n, there.n == 1 ? "" : "s");
         }
     }
     return 0;
@@ -83,7 +85,8 @@ int run_transform(struct job *job, struct err *e)
                                     .cwd_fd = job->cwd_fd};
     bool reaper = supervise_prepare();
     if (!reaper) {
-        log_warn(STAGE, "not PID 1 and no subreaper: processes that leave the transform's group cannot "
+        log_warn(STAGE,
+                 "not PID 1 and no subreaper: processes that leave the transform's group cannot "
                  "be waited for, ignored");
     }
     pid_t pid;
@@ -97,7 +100,8 @@ int run_transform(struct job *job, struct err *e)
     if (rc == 0) {
         char name[16];
         if (t->signo) {
-            log_info(STAGE, "%s was ended by %s", job->command.v[0], signal_name(name, sizeof name, t->signo));
+            log_info(STAGE, "%s was ended by %s", job->command.v[0],
+                     signal_name(name, sizeof name, t->signo));
         } else {
             log_info(STAGE, "%s exited with status %d", job->command.v[0], t->status);
         }

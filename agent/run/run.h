@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Run: the transform from fork to its last leftover (contract: process.md 5). As PID 1 or as an
- * ordinary process (then as subreaper). When run_transform returns, no process that the transform left
- * behind is alive, so the outputs hold still.
+ * ordinary process (then as subreaper). When run_transform returns, no process that the transform
+ * left behind is alive, so the outputs hold still.
  */
 #ifndef RUN_RUN_H
 #define RUN_RUN_H

@@ -22,7 +22,8 @@
 
 enum step { STEP_CWD = 1, STEP_EXEC };
 
-/* What the child says when it cannot become the command; smaller than PIPE_BUF, so written at once. */
+/* What the child says when it cannot become the command; smaller than PIPE_BUF, so written at
+ * once. */
 struct report {
     enum step step;
     int sys;
@@ -30,8 +31,8 @@ struct report {
     bool there;       /* a file of that name exists */
 };
 
-/* All paths to try, in order. glibc's execvp falls back to /bin/sh for a file without #!, other libcs
- * do not: the search is ours, so that the binary does not depend on it. */
+/* All paths to try, in order. glibc's execvp falls back to /bin/sh for a file without #!, other
+ * libcs do not: the search is ours, so that the binary does not depend on it. */
 static void list_candidates(const struct spawn_request *request, struct strvec *out)
 {
     const char *name = request->argv[0];
@@ -59,9 +60,9 @@ static void take_terminal(void)
     }
 }
 
-/* Tries all candidates; returns only when none could be run. EACCES comes from a folder that may not be
- * searched as well as from a file without x bit, ENOENT from a missing interpreter as well as from a
- * missing file: only a file that is there ends the search. */
+/* Tries all candidates; returns only when none could be run. EACCES comes from a folder that may
+ * not be searched as well as from a file without x bit, ENOENT from a missing interpreter as well
+ * as from a missing file: only a file that is there ends the search. */
 static struct report exec_any(const struct spawn_request *request, const struct strvec *candidates)
 {
     struct report report = {.step = STEP_EXEC, .sys = ENOENT};
@@ -77,11 +78,12 @@ static struct report exec_any(const struct spawn_request *request, const struct 
     return report;
 }
 
-/* When we are killed, the transform must not go on unwatched. As PID 1 the kernel sees to that; else the
- * parent may be gone before the request is made, hence the second look. */
+/* When we are killed, the transform must not go on unwatched. As PID 1 the kernel sees to that;
+ * else the parent may be gone before the request is made, hence the second look. */
 static void die_with_parent(pid_t parent)
 {
-    if (parent != 1 && prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L) == 0 && getppid() != parent) {
+    if (parent != 1 && prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L) == 0 &&
+        getppid() != parent) {
         _exit(127);
     }
 }
@@ -117,13 +119,15 @@ static int explain(const struct spawn_request *request, const struct strvec *can
     }
     bool missing = report->sys == ENOENT || report->sys == ENOTDIR;
     if (report->sys == ENOENT && report->there) {
-        rc = err_set(e, ERR_EXEC, "cannot run %s: the interpreter that its first line names is missing",
+        rc = err_set(e, ERR_EXEC,
+                     "cannot run %s: the interpreter that its first line names is missing",
                      QUOTED(tried));
     } else if (missing && !strchr(name, '/')) {
-        rc = err_set(e, ERR_EXEC, "command not found: %s is in no folder of PATH (%s)", QUOTED(name),
-                     request->path);
+        rc = err_set(e, ERR_EXEC, "command not found: %s is in no folder of PATH (%s)",
+                     QUOTED(name), request->path);
     } else if (report->sys == ENOEXEC) {
-        rc = err_set(e, ERR_EXEC, "cannot run %s: not a program, and no #! line says what should run it",
+        rc = err_set(e, ERR_EXEC,
+                     "cannot run %s: not a program, and no #! line says what should run it",
                      QUOTED(tried));
     } else {
         rc = err_sys(e, ERR_EXEC, report->sys, "cannot run %s", QUOTED(tried));
@@ -155,8 +159,8 @@ int spawn(const struct spawn_request *request, pid_t *pid, struct err *e)
     if (child_pid == 0) {
         child(request, &candidates, self, to_parent);
     }
-    /* On both sides, so that the group exists whoever runs first: a signal sent to it is never lost.
-     * EACCES after the exec is fine, the child has done it then. */
+    /* On both sides, so that the group exists whoever runs first: a signal sent to it is never
+     * lost. EACCES after the exec is fine, the child has done it then. */
     (void)setpgid(child_pid, child_pid);
     (void)close_now(&to_parent);
     struct report report;

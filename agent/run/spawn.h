@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The one fork. The child leads its own process group, is the terminal's foreground when there is one,
- * and gets mask, dispositions, descriptors and working directory as they were when the agent started.
+ * The one fork. The child leads its own process group, is the terminal's foreground when there is
+ * one, and gets mask, dispositions, descriptors and working directory as they were when the agent
+ * started.
  */
 #ifndef RUN_SPAWN_H
 #define RUN_SPAWN_H

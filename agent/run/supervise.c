@@ -20,7 +20,7 @@ enum state {
     RUNNING,  /* the transform runs, nobody asked it to stop */
     STOPPING, /* a stop signal was passed on; TERM follows at half the grace */
     TERMED,   /* TERM was sent; KILL follows at the end of the grace */
-    DRAINING, /* the transform is gone, its leftovers were sent TERM; KILL follows after the drain */
+    DRAINING, /* it is gone, its leftovers were sent TERM; KILL follows after the drain */
     KILLED,   /* KILL was sent, and is sent again while anybody is left */
     DONE,     /* ECHILD: nobody is left */
 };
@@ -117,12 +117,33 @@ static const struct transition {
     enum state next;
 } TABLE[STATE_COUNT][EVENT_COUNT] = {
     /*             EV_STOP                     EV_FORWARD              EV_MAIN                 EV_NOBODY          EV_DEADLINE */
-    [RUNNING]  = {{act_stop, STOPPING},        {act_forward, RUNNING},  {act_drain, DRAINING},  {act_done, DONE}, {act_none, RUNNING}},
-    [STOPPING] = {{act_stop_again, STOPPING},  {act_forward, STOPPING}, {act_drain, DRAINING},  {act_done, DONE}, {act_term, TERMED}},
-    [TERMED]   = {{act_stop_again, TERMED},    {act_forward, TERMED},   {act_drain, DRAINING},  {act_done, DONE}, {act_kill, KILLED}},
-    [DRAINING] = {{act_drain_short, DRAINING}, {act_none, DRAINING},    {act_none, DRAINING},   {act_done, DONE}, {act_kill, KILLED}},
-    [KILLED]   = {{act_none, KILLED},          {act_none, KILLED},      {act_none, KILLED},     {act_done, DONE}, {act_kill, KILLED}},
-    [DONE]     = {{act_none, DONE},            {act_none, DONE},        {act_none, DONE},       {act_none, DONE}, {act_none, DONE}},
+    [RUNNING] = {{act_stop, STOPPING},
+                 {act_forward, RUNNING},
+                 {act_drain, DRAINING},
+                 {act_done, DONE},
+                 {act_none, RUNNING}},
+    [STOPPING] = {{act_stop_again, STOPPING},
+                  {act_forward, STOPPING},
+                  {act_drain, DRAINING},
+                  {act_done, DONE},
+                  {act_term, TERMED}},
+    [TERMED] = {{act_stop_again, TERMED},
+                {act_forward, TERMED},
+                {act_drain, DRAINING},
+                {act_done, DONE},
+                {act_kill, KILLED}},
+    [DRAINING] = {{act_drain_short, DRAINING},
+                  {act_none, DRAINING},
+                  {act_none, DRAINING},
+                  {act_done, DONE},
+                  {act_kill, KILLED}},
+    [KILLED] = {{act_none, KILLED},
+                {act_none, KILLED},
+                {act_none, KILLED},
+                {act_done, DONE},
+                {act_kill, KILLED}},
+    [DONE] =
+        {{act_none, DONE}, {act_none, DONE}, {act_none, DONE}, {act_none, DONE}, {act_none, DONE}},
 };
 
 static void handle(struct supervisor *s, enum event event)
@@ -138,8 +159,8 @@ bool supervise_prepare(void)
 }
 
 /* Takes every child that ended. SIGCHLDs coalesce, so always until nothing is left to take; the
- * transform is looked for inside the loop. The leftovers' TERM is decided only after the loop: mostly
- * there are none. */
+ * transform is looked for inside the loop. The leftovers' TERM is decided only after the loop:
+ * mostly there are none. */
 static void reap(struct supervisor *s)
 {
     bool main_ended = false;

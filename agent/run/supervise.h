@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Waiting for the transform: forwarding signals, reaping, stopping within the grace, ending what the
- * transform left behind. A state x event table; see supervise.c. Never waits on pipes, never sleeps:
- * only on processes and, while a stop is under way, on the clock.
+ * Waiting for the transform: forwarding signals, reaping, stopping within the grace, ending what
+ * the transform left behind. A state x event table; see supervise.c. Never waits on pipes, never
+ * sleeps: only on processes and, while a stop is under way, on the clock.
  */
 #ifndef RUN_SUPERVISE_H
 #define RUN_SUPERVISE_H
@@ -17,9 +17,9 @@
 /* Before the fork: makes orphans ours. False when we are not PID 1 and the kernel refuses. */
 bool supervise_prepare(void);
 
-/* Waits until `main_pid` and every descendant is gone (ECHILD). `grace_ns`: a stop signal is passed on
- * at once, TERM follows at half of it, KILL at its end; a second stop signal halves what is left.
- * `drain_ns`: the same for what is left when the transform ended by itself. Fills `out`. */
+/* Waits until `main_pid` and every descendant is gone (ECHILD). `grace_ns`: a stop signal is passed
+ * on at once, TERM follows at half of it, KILL at its end; a second stop signal halves what is
+ * left. `drain_ns`: the same for what is left when the transform ended by itself. Fills `out`. */
 int supervise(pid_t main_pid, int64_t grace_ns, int64_t drain_ns, struct transform *out,
               struct err *e);
 

@@ -62,7 +62,8 @@ int stage_check(struct job *job, struct err *e)
     for (size_t i = 0; i < job->n_inputs; i++) {
         const struct input *in = &job->inputs[i];
         if (in->dataset) {
-            return unsupported(in, "a DatasetDefinition", "put the query's result into the store and use S3Input", e);
+            return unsupported(in, "a DatasetDefinition",
+                               "put the query's result into the store and use S3Input", e);
         }
         if (in->app_managed && (!in->dir || !in->s3_uri)) {
             continue;
@@ -77,7 +78,8 @@ int stage_check(struct job *job, struct err *e)
             return unsupported(in, "S3InputMode Pipe (and Gzip with it)", "use File", e);
         }
         if (in->distribution == DISTRIBUTION_OTHER) {
-            return unsupported(in, "this S3DataDistributionType", "use FullyReplicated or ShardedByS3Key", e);
+            return unsupported(in, "this S3DataDistributionType",
+                               "use FullyReplicated or ShardedByS3Key", e);
         }
         SCOPE(s3_place_free) struct s3_place place = {0};
         if (s3_place_parse(in->s3_uri, &place, e) != 0) {
@@ -171,7 +173,8 @@ static int by_path(const void *a, const void *b)
 
 static int collision(const struct item *a, const struct item *b, const char *how, struct err *e)
 {
-    return err_set(e, ERR_INPUT, "s3://%s/%s and s3://%s/%s %s %s; give the inputs other prefixes or LocalPaths",
+    return err_set(e, ERR_INPUT,
+                   "s3://%s/%s and s3://%s/%s %s %s; give the inputs other prefixes or LocalPaths",
                    a->bucket, a->key, b->bucket, b->key, how, QUOTED(a->path));
 }
 
@@ -179,7 +182,7 @@ static int collision(const struct item *a, const struct item *b, const char *how
 static const struct item *find_path(const struct plan *plan, const char *path)
 {
     struct item key = {.path = (char *)(uintptr_t)path};
-    return bsearch(&key, plan->v, plan->n, sizeof *plan->v, by_path);
+    return plan->n ? bsearch(&key, plan->v, plan->n, sizeof *plan->v, by_path) : NULL;
 }
 
 /* Two keys on one path, or one key's path being another's folder. The plan is sorted. */
@@ -245,7 +248,8 @@ static int fetch_all(struct job *job, struct store *store, const struct plan *pl
         if (in->dir && in->s3_uri) {
             warn_of_strangers(in, plan);
             if (io_mkdirs(AT_FDCWD, in->dir) != 0) {
-                return err_sys(e, ERR_INPUT, errno, "input \"%s\": create folder %s", in->name, in->dir);
+                return err_sys(e, ERR_INPUT, errno, "input \"%s\": create folder %s", in->name,
+                               in->dir);
             }
             newfile_sweep(AT_FDCWD, in->dir);
         }

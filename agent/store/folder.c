@@ -42,7 +42,8 @@ struct folder {
 enum { SYNC_EACH_MAX = 16 };
 
 /* A key becomes a path only when no component is empty, "." or "..", and none is over 255 bytes. */
-static int key_path(const char *bucket, const char *key, enum err_code code, char **out, struct err *e)
+static int key_path(const char *bucket, const char *key, enum err_code code, char **out,
+                    struct err *e)
 {
     for (const char *p = key;; p++) {
         size_t n = strcspn(p, "/");
@@ -60,15 +61,15 @@ static int key_path(const char *bucket, const char *key, enum err_code code, cha
     return 0;
 }
 
-static int folder_list(void *self, const char *bucket, const char *prefix, struct store_listing *out,
-                       struct err *e)
+static int folder_list(void *self, const char *bucket, const char *prefix,
+                       struct store_listing *out, struct err *e)
 {
     const struct folder *f = self;
     SCOPE(dir_listing_free) struct dir_listing files = {0};
     struct stat st;
     if (fstatat(f->root_fd, bucket, &st, 0) != 0 || !S_ISDIR(st.st_mode)) {
-        return err_set(e, ERR_INPUT, "no bucket %s: there is no folder %s/%s", QUOTED(bucket), f->root,
-                       bucket);
+        return err_set(e, ERR_INPUT, "no bucket %s: there is no folder %s/%s", QUOTED(bucket),
+                       f->root, bucket);
     }
     int rc = dir_list(f->root_fd, bucket, prefix, DIR_FOLLOW, ERR_INPUT, &files, e);
     for (size_t i = 0; rc == 0 && i < files.n; i++) {
@@ -109,16 +110,17 @@ static void sweep(const struct folder *f)
         if (!str_starts(d->d_name, OWN_TEMP_PREFIX)) {
             continue;
         }
-        SCOPE_FD int old = openat(f->root_fd, d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        SCOPE_FD int old =
+            openat(f->root_fd, d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (old >= 0 && flock(old, LOCK_EX | LOCK_NB) == 0) {
             (void)dir_remove_tree(f->root_fd, d->d_name);
         }
     }
 }
 
-static int make_stage_dir(struct folder *f, struct err *e)
+/* 0, or 1 when another run's sweep took the folder before it was locked. */
+static int try_stage_dir(struct folder *f, struct err *e)
 {
-    sweep(f);
     uint64_t random = 0;
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
         return err_sys(e, ERR_INTERNAL, errno, "getrandom");
@@ -127,12 +129,31 @@ static int make_stage_dir(struct folder *f, struct err *e)
     if (mkdirat(f->root_fd, name, 0700) != 0) {
         return err_sys(e, ERR_OUTPUT, errno, "create %s/%s", f->root, name);
     }
-    f->stage_dir = TAKE_PTR(name);
-    f->stage_fd = openat(f->root_fd, f->stage_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (f->stage_fd < 0 || flock(f->stage_fd, LOCK_EX | LOCK_NB) != 0) {
-        return err_sys(e, ERR_OUTPUT, errno, "lock %s/%s", f->root, f->stage_dir);
+    struct stat st;
+    SCOPE_FD int fd = openat(f->root_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        bool swept = errno == ENOENT || errno == EWOULDBLOCK;
+        int rc = swept ? 1 : err_sys(e, ERR_OUTPUT, errno, "lock %s/%s", f->root, name);
+        (void)unlinkat(f->root_fd, name, AT_REMOVEDIR);
+        return rc;
     }
+    if (fstatat(f->root_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        return 1;
+    }
+    f->stage_dir = TAKE_PTR(name);
+    f->stage_fd = take_fd(&fd);
     return 0;
+}
+
+static int make_stage_dir(struct folder *f, struct err *e)
+{
+    sweep(f);
+    int rc = 1;
+    for (int attempt = 0; rc > 0 && attempt < 100; attempt++) {
+        rc = try_stage_dir(f, e);
+    }
+    return rc > 0 ? err_set(e, ERR_OUTPUT, "no folder for temporaries can be kept in %s", f->root)
+                  : rc;
 }
 
 static int folder_put(void *self, const char *bucket, const char *key, int from_fd, uint64_t size,
@@ -170,13 +191,13 @@ static int sync_path(const struct folder *f, const char *path, struct err *e)
 }
 
 /* What was published must outlive a power cut: bytes before names, then the names. */
-static int sync_bytes(const struct folder *f, struct err *e)
+static int sync_bytes(const struct folder *f, size_t first, struct err *e)
 {
-    if (f->n > SYNC_EACH_MAX) {
+    if (f->n - first > SYNC_EACH_MAX) {
         return syncfs(f->root_fd) == 0 ? 0 : err_sys(e, ERR_OUTPUT, errno, "sync %s", f->root);
     }
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < f->n; i++) {
+    for (size_t i = first; rc == 0 && i < f->n; i++) {
         rc = sync_path(f, f->v[i].temp, e);
     }
     return rc;
@@ -187,13 +208,13 @@ static char *folder_of(const char *path)
     return xstrndup(path, (size_t)(path_base(path) - path) - 1);
 }
 
-static int sync_names(const struct folder *f, struct err *e)
+static int sync_names(const struct folder *f, size_t first, struct err *e)
 {
-    if (f->n > SYNC_EACH_MAX) {
+    if (f->n - first > SYNC_EACH_MAX) {
         return syncfs(f->root_fd) == 0 ? 0 : err_sys(e, ERR_OUTPUT, errno, "sync %s", f->root);
     }
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < f->n; i++) {
+    for (size_t i = first; rc == 0 && i < f->n; i++) {
         SCOPE_FREE char *dir = folder_of(f->v[i].final);
         rc = sync_path(f, dir, e);
     }
@@ -237,7 +258,8 @@ static int commit_one(const struct folder *f, const struct pending *p, struct er
 static int folder_commit(void *self, struct err *e)
 {
     struct folder *f = self;
-    int rc = sync_bytes(f, e);
+    const size_t first = f->committed; /* what an earlier commit moved is done with */
+    int rc = sync_bytes(f, first, e);
     for (; rc == 0 && f->committed < f->n; f->committed++) {
         rc = commit_one(f, &f->v[f->committed], e);
         if (rc != 0) {
@@ -247,7 +269,7 @@ static int folder_commit(void *self, struct err *e)
     if (rc != 0 && f->committed > 0) {
         return err_prefix(e, "%zu of %zu objects are already in place", f->committed, f->n);
     }
-    return rc ? rc : sync_names(f, e);
+    return rc ? rc : sync_names(f, first, e);
 }
 
 static void folder_close(void *self)

@@ -63,7 +63,8 @@ int s3_place_parse(const char *uri, struct s3_place *out, struct err *e)
     }
     const char *key = bucket[n] == '/' ? bucket + n + 1 : bucket + n;
     if (strlen(key) > S3_KEY_MAX) {
-        return err_set(e, ERR_CONFIG, "S3Uri %s: a key has at most %d bytes", QUOTED(uri), S3_KEY_MAX);
+        return err_set(e, ERR_CONFIG, "S3Uri %s: a key has at most %d bytes", QUOTED(uri),
+                       S3_KEY_MAX);
     }
     out->bucket = xstrndup(bucket, n);
     out->key = xstrdup(key);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * A store: where s3:// lives for this run. Buckets hold objects; an object has a key and bytes. stage/
- * and publish/ use this interface and know nothing of what is behind it.
+ * A store: where s3:// lives for this run. Buckets hold objects; an object has a key and bytes.
+ * stage/ and publish/ use this interface and know nothing of what is behind it.
  *
  * Writing is in two steps, so that a publication is seen as a whole as far as the store can do it:
- * store_put sends an object's bytes under a temporary name, store_commit gives all of them their keys,
- * store_abort (or store_close) removes what was not committed.
+ * store_put sends an object's bytes under a temporary name, store_commit gives all of them their
+ * keys, store_abort (or store_close) removes what was not committed.
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
@@ -36,7 +36,8 @@ struct store_ops {
     int (*list)(void *self, const char *bucket, const char *prefix, struct store_listing *out,
                 struct err *e);
     /* The `size` bytes of an object into `to_fd`. ERR_INPUT, or ERR_OUTPUT when `to_fd` fails. */
-    int (*get)(void *self, const char *bucket, const char *key, uint64_t size, int to_fd, struct err *e);
+    int (*get)(void *self, const char *bucket, const char *key, uint64_t size, int to_fd,
+               struct err *e);
     /* `size` bytes of `from_fd` as an object. ERR_OUTPUT. */
     int (*put)(void *self, const char *bucket, const char *key, int from_fd, uint64_t size,
                struct err *e);
@@ -51,7 +52,8 @@ struct store {
     void *self;
 };
 
-/* Opens the job's store. With the platform's, store_moves is false and nothing else may be called. */
+/* Opens the job's store. With the platform's, store_moves is false and nothing else may be
+ * called. */
 int store_open(struct store *store, const struct job *job, struct err *e);
 void store_close(struct store *store);
 bool store_moves(const struct store *store);

@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""One small complete job, run again and again, with one system call going wrong each time.
+
+sweep.py fail SYSCALL=ERROR[,ERROR...]...   the N-th call fails, for each N a clean run makes
+sweep.py kill SYSCALL...                    the agent is killed at the N-th call; then it runs again
+Options before: --agent FILE, --work DIR, --most N (points per call and error; default 90), --many N
+(the transform writes N more files: above 16 the store syncs once instead of each).
+
+The job stages two objects, its transform writes four files to two outputs, one output is laid out, the
+other packed, both are published over a store that holds an older result. strace injects (into the agent
+alone: its children are not traced). Prints what broke a promise; exit status 1 when something did.
+"""
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+TRANSFORM = """#!/bin/sh
+set -eu
+mkdir -p "$1/part" "$1/arch/sub"
+cat "$1/in/a.csv" "$1/in/sub/b.csv" >"$1/part/x.csv"
+echo y >"$1/part/y.csv"
+cp "$1/in/a.csv" "$1/arch/a.csv"
+echo z >"$1/arch/sub/z.csv"
+i=0
+while [ "$i" -lt "$2" ]; do echo m >"$1/part/m$i.csv"; i=$((i + 1)); done
+"""
+INI = """[job]
+time = 2021-12-14T15:30:00Z
+timezone = Asia/Tokyo
+[store]
+kind = folder
+root = {store}
+[input "in"]
+local_path = /opt/ml/processing/in
+s3_uri = s3://bucket/in
+[output "part"]
+local_path = /opt/ml/processing/part
+s3_uri = s3://bucket/part
+layout = day={{time:%Y-%m-%d}}
+[output "arch"]
+local_path = /opt/ml/processing/arch
+s3_uri = s3://bucket/arch
+pack = out.tar.gz
+"""
+INPUTS = {"bucket/in/a.csv": b"a\n" * 500, "bucket/in/sub/b.csv": b"b\n" * 300}
+DAY = "bucket/part/day=2021-12-15/"
+OLD = {**INPUTS, DAY + "x.csv": b"old\n", "bucket/arch/out.tar.gz": b"old archive\n"}
+X, Y = INPUTS["bucket/in/a.csv"] + INPUTS["bucket/in/sub/b.csv"], b"y\n"
+# What a path below ML/processing may hold, if it is there.
+LOCAL = {"in/a.csv": INPUTS["bucket/in/a.csv"], "in/sub/b.csv": INPUTS["bucket/in/sub/b.csv"],
+         "part/x.csv": X, "part/day=2021-12-15/x.csv": X, "part/y.csv": Y,
+         "part/day=2021-12-15/y.csv": Y, "arch/a.csv": INPUTS["bucket/in/a.csv"],
+         "arch/sub/z.csv": b"z\n"}
+MANY = re.compile(r"part/(?:day=2021-12-15/)?m\d+\.csv")
+LIMIT = 20
+# Calls that removing a temporary needs: when one of them fails, the temporary may stay.
+REMOVAL = {"unlinkat", "openat", "getdents64", "newfstatat", "fstat", "fcntl"}
+
+
+class Job:
+    """The job's folders, fresh."""
+
+    def __init__(self, agent, work, many):
+        self.agent, self.work, self.many = agent, work, many
+        self.ml, self.store = work / "ml", work / "store"
+        self.new = None  # the store after a clean run
+
+    def fresh_ml(self):
+        shutil.rmtree(self.ml, ignore_errors=True)
+        (self.ml / "processing").mkdir(parents=True)
+
+    def fresh(self):
+        self.fresh_ml()
+        shutil.rmtree(self.store, ignore_errors=True)
+        for name, data in OLD.items():
+            path = self.store / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        (self.work / "agent.ini").write_text(INI.format(store=self.store))
+        transform = self.work / "transform"
+        if not transform.exists():
+            transform.write_text(TRANSFORM)
+            transform.chmod(0o755)
+
+    def command(self):
+        return [self.agent, "run", "--ml-root", str(self.ml), "-c", str(self.work / "agent.ini"), "--",
+                str(self.work / "transform"), str(self.ml / "processing"), str(self.many)]
+
+    def run(self, *strace):
+        """(status, stderr); strace's options first, none = not traced."""
+        prefix = ["strace", "-qq", "-y", "-o", str(self.work / "trace"), *strace] if strace else []
+        done = subprocess.run(prefix + self.command(), stdin=subprocess.DEVNULL, timeout=LIMIT,
+                              capture_output=True, cwd=self.work, check=False)
+        return done.returncode, done.stderr.decode(errors="replace")
+
+    def trace(self):
+        return (self.work / "trace").read_text(errors="replace").splitlines()
+
+    def objects(self):
+        return files_of(self.store)
+
+
+def files_of(root):
+    return {str(p.relative_to(root)): p.read_bytes() for p in sorted(root.rglob("*"))
+            if p.is_file() and ".procagent-" not in str(p.relative_to(root))}
+
+
+def leftovers(root):
+    return [str(p.relative_to(root)) for p in sorted(root.rglob(".procagent-*"))]
+
+
+def broken_names(job):
+    """Files under a final name that are neither the old nor the complete new ones."""
+    bad = []
+    for name, data in job.objects().items():
+        if data not in (OLD.get(name), job.new.get(name)):
+            bad.append(f"store: {name} has {len(data)} bytes of neither the old nor the new object")
+    bad += [f"store: {name} is gone" for name in OLD if not (job.store / name).is_file()]
+    for name, data in files_of(job.ml / "processing").items():
+        expected = b"m\n" if MANY.fullmatch(name) else LOCAL.get(name)
+        expected = job.new["bucket/arch/out.tar.gz"] if name == "arch/out.tar.gz" else expected
+        if data != expected:
+            bad.append(f"ml: {name} has {len(data)} bytes, not what it should hold")
+    return bad
+
+
+def judge_failure(job, syscall, status, stderr):
+    bad = broken_names(job)
+    objects = job.objects()
+    message = job.ml / "output/message"
+    text = message.read_text() if message.is_file() else ""
+    errors = re.findall(r"^procagent: (?:\w+: )?error: .*", stderr, re.M)
+    if status == 0 and objects != job.new:
+        bad.append("status 0 without the complete result")
+    if status not in (0, 125, 126, 127):
+        bad.append(f"status {status}")
+    mixed = objects not in (OLD, job.new)
+    if mixed and not re.search(r"\d of \d+ objects are already in place", text + stderr):
+        bad.append("a part of the result was published, and nothing says so")
+    if status != 0 and syscall != "write" and len(errors) != 1:
+        bad.append(f"{len(errors)} error lines")
+    if not message.is_file() and not re.search(r"warning: .*(message|output)", stderr) and syscall != "write":
+        bad.append("no message file, and no warning of it")
+    if text and (len(text.encode()) > 1024 or "\n" in text):
+        bad.append("a message of more than one line or 1,024 bytes")
+    if text and (status == 0) != text.startswith("completed"):
+        bad.append(f"the message does not fit status {status}: {text}")
+    part = [n for n in files_of(job.ml / "processing") if n.startswith("part/") and n.endswith(".csv")]
+    if len({n.startswith("part/day=") for n in part}) > 1:
+        bad.append(f"some files were moved into the partition and stayed there, others not: {part}")
+    failed = describe(job, syscall)
+    if re.match(r"close\(\d+<\S+\.tmp>", failed) and status == 0 and "warning: " not in stderr:
+        bad.append("a written file's close failed and nobody cared")
+    left = leftovers(job.work)
+    if left and syscall not in REMOVAL:
+        bad.append(f"left behind: {left}")
+    elif left:
+        bad += judge_second_run(job, "after what was left behind")
+    return bad
+
+
+def judge_second_run(job, when):
+    """A new container, the same store: all is well and nothing is left of the first."""
+    job.fresh_ml()
+    status, stderr = job.run()
+    bad = []
+    if status != 0 or job.objects() != job.new:
+        bad.append(f"{when}: the second run ended with {status}, not with the complete result: {stderr}")
+    if leftovers(job.store):
+        bad.append(f"{when}: not swept: {leftovers(job.store)}")
+    return bad
+
+
+def calls_of_a_clean_run(job, syscalls):
+    """{syscall: [the numbers of its calls that may fail]}. A close or read of something that is no file
+    of the job is left out: strace fails a close by not making it, and a pipe would then never end."""
+    job.fresh()
+    status, stderr = job.run("-e", "trace=" + ",".join(syscalls))
+    if status != 0:
+        sys.exit(f"the clean run ended with {status}: {stderr}")
+    job.new = job.objects()
+    count, points = {}, {s: [] for s in syscalls}
+    for line in job.trace():
+        found = re.match(r"(\w+)\(", line)
+        if not found:
+            continue
+        name = found.group(1)
+        count[name] = count.get(name, 0) + 1
+        if name in points and (name not in ("close", "read", "fstat") or str(job.work) in line):
+            points[name].append(count[name])
+    return points
+
+
+def sample(points, most):
+    if len(points) <= most:
+        return points
+    return [points[i * len(points) // most] for i in range(most)]
+
+
+def describe(job, syscall):
+    for line in job.trace():
+        if "(INJECTED)" in line:
+            return line.replace(str(job.work), "WORK")[:160]
+    return syscall
+
+
+def sweep_fail(job, wanted, most):
+    points = calls_of_a_clean_run(job, [w.split("=")[0] for w in wanted])
+    runs, broken = 0, 0
+    for want in wanted:
+        syscall, errors = want.split("=")
+        for error in errors.split(","):
+            statuses = {}
+            for n in sample(points[syscall], most):
+                job.fresh()
+                bad = []
+                try:
+                    status, stderr = job.run("-e", f"trace={syscall}",
+                                             f"--inject={syscall}:error={error}:when={n}")
+                    statuses[status] = statuses.get(status, 0) + 1
+                    bad = judge_failure(job, syscall, status, stderr)
+                except subprocess.TimeoutExpired:
+                    bad = [f"no end within {LIMIT} s"]
+                runs += 1
+                if bad:
+                    broken += 1
+                    print(f"{syscall} {n} {error}: {describe(job, syscall)}")
+                    print("    " + "\n    ".join(bad))
+            print(f"{syscall} {error}: {len(points[syscall])} calls, runs by status: {statuses}")
+    print(f"{runs} runs, {broken} broke a promise")
+    return runs > 0 and broken == 0
+
+
+def sweep_kill(job, syscalls, most):
+    points = calls_of_a_clean_run(job, syscalls)
+    runs, broken = 0, 0
+    for syscall in syscalls:
+        for n in sample(points[syscall], most):
+            job.fresh()
+            status, _ = job.run("-e", f"trace={syscall}", f"--inject={syscall}:signal=KILL:when={n}")
+            bad = broken_names(job) if status in (-9, 137) else [f"status {status}, not killed"]
+            bad += judge_second_run(job, "after the kill")
+            runs += 1
+            if bad:
+                broken += 1
+                print(f"killed at {syscall} {n}: " + "\n    ".join(bad))
+        print(f"{syscall}: {len(points[syscall])} calls")
+    print(f"{runs} runs, {broken} broke a promise")
+    return runs > 0 and broken == 0
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--agent", default="build/procagent")
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--most", type=int, default=90)
+    parser.add_argument("--many", type=int, default=0)
+    parser.add_argument("what", choices=["fail", "kill"])
+    parser.add_argument("calls", nargs="+")
+    args = parser.parse_args()
+    for name in [v for v in os.environ if v.startswith("PROCAGENT_")]:
+        del os.environ[name]
+    work = pathlib.Path(args.work).resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    job = Job(str(pathlib.Path(args.agent).resolve()), work, args.many)
+    sweep = sweep_fail if args.what == "fail" else sweep_kill
+    return 0 if sweep(job, args.calls, args.most) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

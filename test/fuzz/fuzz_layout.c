@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * partition/layout and partition/hive: what a layout makes of hostile values is a legal path of as many
+ * folders as it has levels. Lines: $FUZZ_VALUE, host, job name, instant, zone; the rest is the layout.
+ */
+#include "base/clock.h"
+#include "base/utf8.h"
+#include "fuzz.h"
+#include "job.h"
+#include "partition/hive.h"
+#include "partition/layout.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    fuzz_quiet();
+    return 0;
+}
+
+static int hex(char c)
+{
+    return c <= '9' ? c - '0' : c - 'A' + 10;
+}
+
+/* Taking the escapes out and putting them in again changes nothing. */
+static void check_escapes(const char *value, size_t n)
+{
+    struct str plain = STR_INIT(0);
+    struct str again = STR_INIT(0);
+    for (size_t i = 0; i < n; i++) {
+        if (value[i] == '%') {
+            REQUIRE(i + 2 < n);
+            str_putc(&plain, (char)(hex(value[i + 1]) * 16 + hex(value[i + 2])));
+            i += 2;
+        } else {
+            str_putc(&plain, value[i]);
+        }
+    }
+    hive_escape(&again, str_text(&plain), plain.len);
+    REQUIRE(again.len == n && memcmp(str_text(&again), value, n) == 0);
+    str_free(&plain);
+    str_free(&again);
+}
+
+static void check_folder(const struct layout *layout, const char *path)
+{
+    size_t level = 0;
+    for (const char *p = path;; level++) {
+        size_t n = strcspn(p, "/");
+        REQUIRE(level < layout->n && n <= 255);
+        REQUIRE(hive_name_shape(p, n) && !hive_name_problem(p, n));
+        size_t key = strlen(layout->levels[level].key);
+        REQUIRE(hive_key_legal(p, key) && p[key] == '=');
+        REQUIRE(memcmp(p, layout->levels[level].key, key) == 0);
+        check_escapes(p + key + 1, n - key - 1);
+        for (const char *c = p; c < p + n; c++) {
+            REQUIRE((unsigned char)*c >= 0x20 && *c != 0x7f);
+        }
+        if (p[n] == '\0') {
+            break;
+        }
+        p += n + 1;
+    }
+    REQUIRE(level + 1 == layout->n);
+    REQUIRE(utf8_valid(path, strlen(path)));
+}
+
+static void expand(const struct layout *layout, const struct job *job)
+{
+    struct err e = {0};
+    char *path = NULL;
+    REQUIRE(layout->n >= 1 && layout->n <= LAYOUT_MAX_LEVELS);
+    int rc = layout_expand(layout, job, &path, &e);
+    if (rc != 0) {
+        require_error(rc, &e);
+        REQUIRE(e.code == ERR_CONFIG && !path);
+        return;
+    }
+    check_folder(layout, path);
+    free(path);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *value = fuzz_line(&data, &size);
+    struct job job = {.current_host = fuzz_line(&data, &size), .name = fuzz_line(&data, &size)};
+    char *instant = fuzz_line(&data, &size);
+    char *zone = fuzz_line(&data, &size);
+    char *text = fuzz_text(data, size);
+    (void)clock_parse_rfc3339(instant, &job.time_ns);
+    (void)tz_lookup(zone, &job.tz);
+    (void)setenv("FUZZ_VALUE", value, 1);
+    struct layout layout = {0};
+    struct err e = {0};
+    int rc = layout_parse(text, &layout, &e);
+    if (rc == 0) {
+        expand(&layout, &job);
+    } else {
+        require_error(rc, &e);
+        REQUIRE(e.code == ERR_CONFIG && !layout.levels && layout.n == 0);
+    }
+    layout_free(&layout);
+    free(value);
+    free(job.current_host);
+    free(job.name);
+    free(instant);
+    free(zone);
+    free(text);
+    return 0;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Unit tests of config/args: commands, options and where the transform's words begin.
+ */
+#include "unit.h"
+
+#include "base/log.h"
+#include "config/args.h"
+
+enum { MAX_WORDS = 16 };
+
+static char line[256];
+static char *words[MAX_WORDS];
+static struct args args;
+static struct err e;
+
+/* Parses a command line, given as words separated by blanks. */
+static int parse(const char *text)
+{
+    args_free(&args);
+    e = (struct err){0};
+    (void)snprintf(line, sizeof line, "procagent %s", text);
+    int n = 0;
+    for (char *p = line; *p && n < MAX_WORDS - 1;) {
+        words[n++] = p;
+        p += strcspn(p, " ");
+        if (*p) {
+            *p++ = '\0';
+        }
+    }
+    words[n] = NULL;
+    return args_parse(n, words, &args, &e);
+}
+
+static int clear(void **state)
+{
+    (void)state;
+    args_free(&args);
+    return 0;
+}
+
+static void test_commands(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum command command;
+    } CASES[] = {
+        {"run", COMMAND_RUN},           {"check", COMMAND_CHECK}, {"version", COMMAND_VERSION},
+        {"help", COMMAND_HELP},         {"--help", COMMAND_HELP}, {"-h", COMMAND_HELP},
+        {"--version", COMMAND_VERSION}, {"run -h", COMMAND_HELP}, {"run --help", COMMAND_HELP},
+    };
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        assert_ok(parse(CASES[i].text), &e);
+        assert_int_equal(args.command, CASES[i].command);
+    }
+}
+
+static void test_options(void **state)
+{
+    (void)state;
+    assert_ok(parse("run"), &e);
+    assert_null(args.config);
+    assert_null(args.ml_root);
+    assert_int_equal(args.log_level, -1);
+    assert_int_equal(args.set.n, 0);
+    assert_int_equal(args.n_words, 0);
+    assert_ok(
+        parse("run -c a.ini --ml-root=/x --set run.grace=1s --set job.time=now -v python3 -c x"),
+        &e);
+    assert_string_equal(args.config, "a.ini");
+    assert_string_equal(args.ml_root, "/x");
+    assert_int_equal(args.set.n, 2);
+    assert_string_equal(args.set.v[1], "job.time=now");
+    assert_int_equal(args.log_level, LOG_DEBUG);
+    assert_int_equal(args.n_words, 3); /* the first word ends the options */
+    assert_string_equal(args.words[1], "-c");
+    assert_ok(parse("check --config=a.ini -q -- -x run"), &e);
+    assert_string_equal(args.config, "a.ini");
+    assert_int_equal(args.log_level, LOG_WARN);
+    assert_int_equal(args.n_words, 2);
+    assert_string_equal(args.words[0], "-x");
+    assert_ok(parse("run -- --"), &e);
+    assert_int_equal(args.n_words, 1);
+    assert_ok(parse("run -ca.ini -vq"), &e);
+    assert_string_equal(args.config, "a.ini");
+    assert_int_equal(args.log_level, LOG_WARN);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    static const char *const CASES[][2] = {
+        {"", "no command given"},
+        {"rnu", "unknown command \"rnu\" (did you mean \"run\"?)"},
+        {"python3 x.py",
+         "unknown command \"python3\"; to run it as the transform: procagent run -- python3"},
+        {"train", "unknown command \"train\""},
+        {"run --ml-rot x",
+         "unknown or incomplete option \"--ml-rot\", did you mean \"--ml-root\"?"},
+        {"run --set", "option \"--set\" needs a value"},
+        {"run -c", "unknown or incomplete option \"-c\""},
+        {"run -x", "unknown or incomplete option \"-x\""},
+        {"run -v --nope", "option \"--nope\""},
+    };
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        assert_failed(parse(CASES[i][0]), &e, ERR_CONFIG, CASES[i][1]);
+    }
+}
+
+static void test_help_names_every_option(void **state)
+{
+    (void)state;
+    static const char *const WORDS[] = {"--config", "--ml-root", "--set",   "--verbose", "--quiet",
+                                        "run",      "check",     "version", "help",      "125",
+                                        "126",      "127",       "128+n"};
+    for (size_t i = 0; i < COUNT(WORDS); i++) {
+        assert_contains(ARGS_HELP, WORDS[i]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_commands, clear),
+        cmocka_unit_test_teardown(test_options, clear),
+        cmocka_unit_test_teardown(test_errors, clear),
+        cmocka_unit_test_teardown(test_help_names_every_option, clear),
+    };
+    return cmocka_run_group_tests_name("args", tests, NULL, NULL);
+}
