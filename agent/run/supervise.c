@@ -177,34 +177,50 @@ static void read_signals(struct supervisor *s)
     }
 }
 
-/* Milliseconds until the deadline, rounded up; -1 = for ever. */
+/* The job's time being over is a stop request that nobody sent. */
+static void look_at_clock(struct supervisor *s)
+{
+    int64_t now = clock_monotonic_ns();
+    if (s->state == RUNNING && stop_deadline_ns() != 0 && now >= stop_deadline_ns()) {
+        s->out->timed_out = true;
+        s->signo = SIGTERM;
+        handle(s, EV_STOP);
+    } else if (s->state != DONE && s->deadline_ns != 0 && now >= s->deadline_ns) {
+        handle(s, EV_DEADLINE);
+    }
+}
+
+/* Milliseconds until something is due, rounded up; -1 = never. */
 static int time_left_ms(const struct supervisor *s)
 {
-    if (s->deadline_ns == 0) {
+    int64_t due = s->state == RUNNING ? stop_deadline_ns() : s->deadline_ns;
+    if (due == 0) {
         return -1;
     }
-    int64_t left = s->deadline_ns - clock_monotonic_ns();
+    int64_t left = due - clock_monotonic_ns();
+    if (left > 3600 * NS_PER_S) {
+        left = 3600 * NS_PER_S; /* what poll takes is an int */
+    }
     return left <= 0 ? 0 : (int)((left + NS_PER_MS - 1) / NS_PER_MS);
 }
 
-int supervise(pid_t main_pid, int64_t grace_ns, int64_t drain_ns, struct transform *out,
-              struct err *e)
+int supervise(pid_t main_pid, int64_t grace_ns, int64_t drain_ns, struct tail *tail,
+              struct transform *out, struct err *e)
 {
     struct supervisor s = {
         .main_pid = main_pid, .grace_ns = grace_ns, .drain_ns = drain_ns, .out = out};
-    struct pollfd wake = {.fd = signals_fd(), .events = POLLIN};
+    struct pollfd wake[2] = {{.fd = signals_fd(), .events = POLLIN}};
     reap(&s); /* what ended before the signalfd was looked at */
     while (s.state != DONE) {
-        int n = poll(&wake, 1, time_left_ms(&s));
+        bool relaying = tail_pump(tail, &wake[1].fd, &wake[1].events);
+        int n = poll(wake, relaying ? 2 : 1, time_left_ms(&s));
         if (n < 0 && errno != EINTR) {
             family_signal_group(main_pid, SIGKILL);
             return err_sys(e, ERR_INTERNAL, errno, "poll");
         }
         read_signals(&s);
         reap(&s);
-        if (s.state != DONE && s.deadline_ns != 0 && clock_monotonic_ns() >= s.deadline_ns) {
-            handle(&s, EV_DEADLINE);
-        }
+        look_at_clock(&s);
     }
     return out->ended ? 0 : err_set(e, ERR_INTERNAL, "the transform's status was lost");
 }
