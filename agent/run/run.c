@@ -156,7 +156,8 @@ static int run_command(struct job *job, const struct user *user, struct tail *ta
                                     .stderr_fd = tail_child_fd(tail),
                                     .user = user,
                                     .no_new_privs = job->no_new_privs};
-    if (!supervise_prepare()) {
+    SCOPE(family_free) struct family family = {0};
+    if (!supervise_prepare(&family)) {
         log_warn(STAGE, "not PID 1 and no subreaper: processes that leave the transform's group cannot "
                  "be waited for, ignored");
     }
@@ -171,7 +172,7 @@ static int run_command(struct job *job, const struct user *user, struct tail *ta
     job->cwd_fd = -1;
     int keep[] = {signals_fd(), tail->from};
     fds_close_but(keep, 2);
-    rc = supervise(pid, job->grace_ns, job->drain_ns, tail, &job->transform, e);
+    rc = supervise(pid, &family, job->grace_ns, job->drain_ns, tail, &job->transform, e);
     char line[TAIL_BYTES + 1];
     tail_finish(tail, line, sizeof line);
     env_hide_values(&environment, line, job->transform.last_line, sizeof job->transform.last_line);

@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/signals.h"
-#include "run/family.h"
 #include "run/status.h"
 
 enum state {
@@ -37,6 +36,7 @@ enum { EVENT_COUNT = EV_DEADLINE + 1 };
 
 struct supervisor {
     pid_t main_pid;
+    struct family *family;
     int64_t grace_ns;
     int64_t drain_ns;
     int64_t stop_end_ns; /* when the grace of a stop under way ends; 0 without a stop */
@@ -88,15 +88,15 @@ static void act_term(struct supervisor *s)
 static void act_kill(struct supervisor *s)
 {
     family_signal_group(s->out->ended ? 0 : s->main_pid, SIGKILL);
-    family_signal_all(SIGKILL);
+    family_signal_all(s->family, SIGKILL);
     s->deadline_ns = clock_monotonic_ns() + KILL_AGAIN_NS;
 }
 
 /* The drain, and never longer than what is left of a stop's grace. */
 static void act_drain(struct supervisor *s)
 {
-    family_signal_all(SIGTERM);
-    family_signal_all(SIGCONT);
+    family_signal_all(s->family, SIGTERM);
+    family_signal_all(s->family, SIGCONT);
     int64_t end = clock_monotonic_ns() + s->drain_ns;
     s->deadline_ns = s->stop_end_ns && s->stop_end_ns < end ? s->stop_end_ns : end;
 }
@@ -132,8 +132,9 @@ static void handle(struct supervisor *s, enum event event)
     s->state = t->next;
 }
 
-bool supervise_prepare(void)
+bool supervise_prepare(struct family *family)
 {
+    family_open(family);
     return getpid() == 1 || prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L) == 0;
 }
 
@@ -153,6 +154,7 @@ static void reap(struct supervisor *s)
         if (pid == 0) {
             break;
         }
+        family_forget(s->family, pid);
         if (pid == s->main_pid && !s->out->ended) {
             s->out->ended = status_decode(wait_status, s->out);
             main_ended = s->out->ended;
@@ -160,7 +162,9 @@ static void reap(struct supervisor *s)
             s->out->leftovers++;
         }
     }
-    if (main_ended) {
+    if (s->out->ended && s->family->n > 0 && family_gone(s->family)) {
+        handle(s, EV_NOBODY);
+    } else if (main_ended) {
         handle(s, EV_MAIN);
     }
 }
@@ -204,11 +208,11 @@ static int time_left_ms(const struct supervisor *s)
     return left <= 0 ? 0 : (int)((left + NS_PER_MS - 1) / NS_PER_MS);
 }
 
-int supervise(pid_t main_pid, int64_t grace_ns, int64_t drain_ns, struct tail *tail,
+int supervise(pid_t main_pid, struct family *family, int64_t grace_ns, int64_t drain_ns, struct tail *tail,
               struct transform *out, struct err *e)
 {
     struct supervisor s = {
-        .main_pid = main_pid, .grace_ns = grace_ns, .drain_ns = drain_ns, .out = out};
+        .main_pid = main_pid, .family = family, .grace_ns = grace_ns, .drain_ns = drain_ns, .out = out};
     struct pollfd wake[2] = {{.fd = signals_fd(), .events = POLLIN}};
     reap(&s); /* what ended before the signalfd was looked at */
     while (s.state != DONE) {
