@@ -12,11 +12,11 @@ LDFLAGS_ALL  := -static-pie -Wl,-z,relro,-z,now,--gc-sections $(LDFLAGS)
 LIBS := -linih -ljansson -larchive -ldeflate -lz -lpthread
 
 # Sources by stage, in the order data flows.
-BASE      := err mem str path io dir newfile clock utf8 tz log signals
+BASE      := err mem str path io dir newfile clock utf8 env tz log signals
 CONFIG    := args ini json locate settings words config
 STORE     := store folder
 STAGE     := stage
-RUN       := run spawn supervise family status
+RUN       := run spawn supervise family fds tail user status
 PARTITION := partition layout tree hive
 PACK      := pack tarball pargz
 PUBLISH   := publish

@@ -14,7 +14,7 @@
 #include "base/signals.h"
 #include "base/utf8.h"
 
-enum { EXIT_OWN_FAILURE = 125, EXIT_SIGNAL_BASE = 128 };
+enum { EXIT_TIMEOUT = 124, EXIT_OWN_FAILURE = 125, EXIT_SIGNAL_BASE = 128 };
 
 void job_init(struct job *job)
 {
@@ -66,6 +66,9 @@ void job_free(struct job *job)
     free(job->ml_root);
     free(job->config_file);
     strvec_free(&job->command);
+    strvec_free(&job->environment);
+    free(job->user);
+    free(job->user_origin);
     free(job->command_origin);
     free(job->store_root);
     *job = (struct job){.cwd_fd = -1};
@@ -115,7 +118,7 @@ int job_check(struct job *job, const struct stage *stages, size_t n, struct err 
  * still something to do: half a result is not published. */
 static int may_go_on(const struct job *job, struct err *e)
 {
-    if (job->transform.ended && job->transform.status != 0) {
+    if (job->transform.ended && (job->transform.status != 0 || job->transform.timed_out)) {
         return 1;
     }
     return job->transform.ended && !job_has_outputs(job) ? 0 : stop_check(e);
@@ -151,6 +154,7 @@ static int status_of_failure(const struct err *e)
 {
     switch (e->code) {
     case ERR_STOPPED: return EXIT_SIGNAL_BASE + e->signo;
+    case ERR_TIMEOUT: return EXIT_TIMEOUT;
     case ERR_EXEC: return e->exec_status;
     case ERR_NONE: return 0;
     case ERR_CONFIG:
@@ -163,6 +167,9 @@ static int status_of_failure(const struct err *e)
 
 int job_status(const struct job *job)
 {
+    if (job->transform.timed_out) {
+        return EXIT_TIMEOUT;
+    }
     if (job->transform.ended && job->transform.status != 0) {
         return job->transform.status;
     }
@@ -171,17 +178,18 @@ int job_status(const struct job *job)
 
 void job_reason(const struct job *job, char *buf, size_t size)
 {
-    char text[ERR_TEXT_MAX + 128];
+    char text[2 * ERR_TEXT_MAX];
     char name[16];
     const struct transform *t = &job->transform;
+    const char *why = t->timed_out ? " because the job's time was over" : stop_signal() ? " after a stop request" : "";
+    const char *colon = *t->last_line ? ": " : "";
     if (t->ended && t->signo != 0) {
-        (void)snprintf(text, sizeof text, "run: the transform was ended by %s%s%s",
-                       signal_name(name, sizeof name, t->signo), t->dumped ? " (core dumped)" : "",
-                       stop_signal() ? " after a stop request" : "");
-    } else if (t->ended && t->status != 0) {
-        (void)snprintf(text, sizeof text,
-                       "run: the transform exited with status %d%s; nothing was published",
-                       t->status, stop_signal() ? " after a stop request" : "");
+        (void)snprintf(text, sizeof text, "run: the transform was ended by %s%s%s%s%s",
+                       signal_name(name, sizeof name, t->signo), t->dumped ? " (core dumped)" : "", why,
+                       colon, t->last_line);
+    } else if (t->ended && (t->status != 0 || t->timed_out)) {
+        (void)snprintf(text, sizeof text, "run: the transform exited with status %d%s%s%s", t->status,
+                       why, colon, t->last_line);
     } else if (job->failure.code != ERR_NONE) {
         (void)snprintf(text, sizeof text, "%s: %s", stage_name(job->failed_stage),
                        job->failure.text);

@@ -91,6 +91,8 @@ struct transform {
     int signo;     /* the signal it died of, or 0 */
     bool dumped;   /* a core was dumped */
     unsigned leftovers; /* processes that were still there when it ended */
+    bool timed_out; /* it was ended because the job's time was over */
+    char last_line[512]; /* the last non-empty line of its stderr, "" when not known; UTF-8 */
 };
 
 struct job {
@@ -112,6 +114,12 @@ struct job {
     char *command_origin; /* where the command was given, NULL without a command */
     int64_t grace_ns;     /* [run] grace: from a stop signal to KILL */
     int64_t drain_ns;     /* [run] drain: what leftovers get after the transform's end */
+    int64_t timeout_ns;   /* [run] timeout: the job's longest time, from the agent's start; 0 = none */
+    char *user;           /* [run] user: who runs the transform, or NULL: who runs us */
+    char *user_origin;    /* where that was set */
+    bool no_new_privs;    /* [run] no_new_privs */
+    bool stderr_tail;     /* [run] stderr_tail: relay stderr, to know its last line */
+    struct strvec environment; /* NAME=VALUE: Environment of the request, then [run] env.NAME */
     enum store_kind store_kind;
     char *store_root;     /* [store] root, absolute; NULL for the platform */
     struct input *inputs;

@@ -81,7 +81,7 @@ const char *err_code_name(enum err_code code)
     static const char *const NAMES[] = {
         [ERR_NONE] = "none",   [ERR_CONFIG] = "config", [ERR_INPUT] = "input",
         [ERR_OUTPUT] = "output", [ERR_EXEC] = "exec",   [ERR_INTERNAL] = "internal",
-        [ERR_STOPPED] = "stopped",
+        [ERR_STOPPED] = "stopped", [ERR_TIMEOUT] = "timeout",
     };
     return NAMES[code];
 }

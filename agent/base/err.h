@@ -18,6 +18,7 @@ enum err_code {
     ERR_EXEC,     /* the command cannot be started; `exec_status` says 126 or 127 */
     ERR_INTERNAL, /* the agent or its machine failed: memory, descriptors, a bug */
     ERR_STOPPED,  /* a stop signal arrived; `signo` says which */
+    ERR_TIMEOUT,  /* the job's time is over */
 };
 
 #define ERR_TEXT_MAX 1024u

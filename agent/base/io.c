@@ -66,12 +66,27 @@ int io_write_all(int fd, const void *bytes, size_t n)
     return 0;
 }
 
-static int copy_by_buffer(int from, int to, uint64_t left, const char *what, struct err *e)
+/* Starts writing out the step that ends at `end` and waits for the one before it. */
+static void flush_step(int fd, uint64_t end)
+{
+    uint64_t start = end > COPY_STEP ? end - COPY_STEP : 0;
+    (void)sync_file_range(fd, (off_t)start, (off_t)(end - start), SYNC_FILE_RANGE_WRITE);
+    if (start > 0) {
+        uint64_t before = start > COPY_STEP ? start - COPY_STEP : 0;
+        (void)sync_file_range(fd, (off_t)before, (off_t)(start - before),
+                              SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+                                  SYNC_FILE_RANGE_WAIT_AFTER);
+    }
+}
+
+static int copy_by_buffer(int from, int to, uint64_t done, uint64_t size, bool flush, const char *what,
+                          struct err *e)
 {
     SCOPE_FREE char *buf = xmalloc(COPY_BUFFER);
-    while (left > 0) {
+    while (done < size) {
+        uint64_t left = size - done;
         if (stop_check(e) != 0) {
-            return -ERR_STOPPED;
+            return -(int)e->code;
         }
         ssize_t got = read_some(from, buf, left < COPY_BUFFER ? (size_t)left : COPY_BUFFER);
         if (got < 0) {
@@ -85,7 +100,10 @@ static int copy_by_buffer(int from, int to, uint64_t left, const char *what, str
         if (io_write_all(to, buf, (size_t)got) != 0) {
             return err_sys(e, ERR_OUTPUT, errno, "write %s", what);
         }
-        left -= (uint64_t)got;
+        done += (uint64_t)got;
+        if (flush && done % COPY_STEP < (uint64_t)got) {
+            flush_step(to, done);
+        }
     }
     return 0;
 }
@@ -97,7 +115,7 @@ static bool another_way(int sys)
            sys == EBADF || sys == ETXTBSY;
 }
 
-int io_copy(int from, int to, uint64_t size, const char *what, struct err *e)
+int io_copy(int from, int to, uint64_t size, bool flush, const char *what, struct err *e)
 {
     struct stat st;
     if (fstat(from, &st) != 0) {
@@ -106,12 +124,12 @@ int io_copy(int from, int to, uint64_t size, const char *what, struct err *e)
     if ((uint64_t)st.st_size == size && size > 0 && ioctl(to, FICLONE, from) == 0) {
         return 0;
     }
-    uint64_t left = size;
-    while (left > 0) {
+    uint64_t done = 0;
+    while (done < size) {
         if (stop_check(e) != 0) {
-            return -ERR_STOPPED;
+            return -(int)e->code;
         }
-        size_t step = (size_t)(left < COPY_STEP ? left : COPY_STEP);
+        size_t step = (size_t)(size - done < COPY_STEP ? size - done : COPY_STEP);
         ssize_t put = copy_file_range(from, NULL, to, NULL, step, 0);
         if (put < 0 && errno == EINTR) {
             continue;
@@ -120,9 +138,12 @@ int io_copy(int from, int to, uint64_t size, const char *what, struct err *e)
             return err_sys(e, ERR_OUTPUT, errno, "copy %s", what);
         }
         if (put <= 0) { /* 0 also comes from file systems that cannot say "unsupported" */
-            return copy_by_buffer(from, to, left, what, e);
+            return copy_by_buffer(from, to, done, size, flush, what, e);
         }
-        left -= (uint64_t)put;
+        done += (uint64_t)put;
+        if (flush) {
+            flush_step(to, done);
+        }
     }
     return 0;
 }

@@ -15,6 +15,7 @@
 static int fd = -1;
 static int first_stop;
 static int64_t first_stop_ns;
+static int64_t deadline_ns;
 static sigset_t entry_mask;
 static bool entry_ignored[_NSIG];
 
@@ -128,9 +129,22 @@ int64_t stop_time_ns(void)
     return first_stop_ns;
 }
 
+void stop_set_deadline(int64_t monotonic_ns)
+{
+    deadline_ns = monotonic_ns;
+}
+
+int64_t stop_deadline_ns(void)
+{
+    return deadline_ns;
+}
+
 int stop_check(struct err *e)
 {
     int signo = stop_signal();
+    if (signo == 0 && deadline_ns != 0 && clock_monotonic_ns() >= deadline_ns) {
+        return err_set(e, ERR_TIMEOUT, "the job's time is over");
+    }
     if (signo == 0) {
         return 0;
     }

@@ -42,8 +42,12 @@ int stop_signal(void);
 /* When that first stop signal was read (CLOCK_MONOTONIC nanoseconds), or 0. */
 int64_t stop_time_ns(void);
 
-/* 0, or ERR_STOPPED when a stop signal arrived. Stages call it at every file and every few
- * megabytes. */
+/* The job's time ends then (CLOCK_MONOTONIC nanoseconds; 0 = never). */
+void stop_set_deadline(int64_t monotonic_ns);
+int64_t stop_deadline_ns(void);
+
+/* 0, ERR_STOPPED when a stop signal arrived, or ERR_TIMEOUT when the deadline is over. Stages call it at
+ * every file and every few megabytes. */
 int stop_check(struct err *e);
 
 /* "SIGTERM", "SIGRTMIN+3", for messages; `buf` holds at least 16 bytes. */

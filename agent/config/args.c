@@ -29,8 +29,8 @@ const char ARGS_HELP[] =
     "  -q, --quiet            warnings and errors only\n"
     "\n"
     "Without COMMAND, [run] command of agent.ini is run; with both, the words given here are\n"
-    "appended to it. Exit status: the command's own; 128+n after a signal; 126 or 127 when it cannot be\n"
-    "started; 125 when procagent itself failed. The reason is in /opt/ml/output/message.\n";
+    "appended to it. Exit status: the command's own; 128+n after a signal; 126 or 127 when it cannot\n"
+    "be started; 125 when procagent itself failed. The reason is in /opt/ml/output/message.\n";
 
 enum { OPT_ML_ROOT = 256, OPT_SET };
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/env.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -189,7 +190,7 @@ static int declare_all(struct job *job, struct sources *s, struct err *e)
     }
     for (size_t i = 0; i < s->settings.n; i++) {
         const struct setting *at = &s->settings.v[i];
-        int rc = at->name ? declare(job, &s->settings, KEY_SPECS[at->key].section, at->name,
+        int rc = SECTION_SPECS[KEY_SPECS[at->key].section].named ? declare(job, &s->settings, KEY_SPECS[at->key].section, at->name,
                                     at->origin, e)
                           : 0;
         if (rc != 0) {
@@ -277,6 +278,22 @@ static int apply_duration(int64_t *out, const struct setting *at, struct err *e)
                : bad_value(at, "a duration such as 8s, 500ms or 2m, at most 240h", e);
 }
 
+static int apply_switch(bool *out, const struct setting *at, struct err *e)
+{
+    static const struct {
+        const char *word;
+        bool on;
+    } WORDS[] = {{"yes", true}, {"true", true}, {"on", true}, {"1", true},
+                 {"no", false}, {"false", false}, {"off", false}, {"0", false}};
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        if (strcmp(at->value, WORDS[i].word) == 0) {
+            *out = WORDS[i].on;
+            return 0;
+        }
+    }
+    return bad_value(at, "yes or no", e);
+}
+
 static int apply_store_kind(struct job *job, const struct setting *at, struct err *e)
 {
     if (strcmp(at->value, "platform") == 0) {
@@ -345,6 +362,11 @@ static int apply(struct job *job, const struct sources *s, const struct setting 
     case KEY_RUN_COMMAND: return apply_command(job, at, e);
     case KEY_RUN_GRACE: return apply_duration(&job->grace_ns, at, e);
     case KEY_RUN_DRAIN: return apply_duration(&job->drain_ns, at, e);
+    case KEY_RUN_TIMEOUT: return apply_duration(&job->timeout_ns, at, e);
+    case KEY_RUN_USER: set_text(&job->user, &job->user_origin, at); return 0;
+    case KEY_RUN_NO_NEW_PRIVS: return apply_switch(&job->no_new_privs, at, e);
+    case KEY_RUN_STDERR_TAIL: return apply_switch(&job->stderr_tail, at, e);
+    case KEY_RUN_ENV: env_set(&job->environment, at->name, at->value); return 0;
     case KEY_STORE_KIND: return apply_store_kind(job, at, e);
     case KEY_STORE_ROOT:
         free(job->store_root);
@@ -366,7 +388,8 @@ static int apply_all(struct job *job, const struct sources *s, struct err *e)
 {
     for (size_t i = 0; i < s->settings.n; i++) {
         const struct setting *at = &s->settings.v[i];
-        if (*at->value == '\0' || settings_find(&s->settings, at->key, at->name) != at) {
+        bool none = *at->value == '\0' && at->key != KEY_RUN_ENV; /* a variable may be empty */
+        if (none || settings_find(&s->settings, at->key, at->name) != at) {
             continue;
         }
         int rc = apply(job, s, at, e);

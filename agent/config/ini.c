@@ -224,17 +224,19 @@ static int see_value(void *user, const char *section, const char *name, const ch
     }
     SCOPE_FREE char *origin = origin_of(r);
     enum key key;
-    r->rc = settings_key(r->section, name, &key, origin, r->e);
+    const char *variable;
+    r->rc = settings_key(r->section, name, &key, &variable, origin, r->e);
     if (r->rc != 0) {
         return 0;
     }
-    const struct setting *before = settings_find(r->settings, key, r->name);
+    const char *owner = variable ? variable : r->name;
+    const struct setting *before = settings_find(r->settings, key, owner);
     if (before) {
         r->rc = err_set(r->e, ERR_CONFIG, "%s: \"%s\" is set twice, first at %s", origin, name,
                         before->origin);
         return 0;
     }
-    settings_add(r->settings, key, r->name, value, origin);
+    settings_add(r->settings, key, owner, value, origin);
     return 1;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/env.h"
 #include "base/mem.h"
 #include "base/scope.h"
 #include "config/locate.h"
@@ -268,6 +269,27 @@ static int read_max_runtime(const struct doc *d, const json_t *stopping, struct 
     return 0;
 }
 
+/* The request's Environment map: what the platform would have put into ours. */
+static int read_environment(const struct doc *d, struct job *job)
+{
+    const json_t *map;
+    const char *name;
+    const json_t *value;
+    int rc = read_child(d, d->root, "", "Environment", JSON_OBJECT, &map);
+    if (rc != 0 || !map) {
+        return rc;
+    }
+    json_object_foreach((json_t *)(uintptr_t)map, name, value)
+    {
+        if (!json_is_string(value)) {
+            SCOPE_FREE char *path = xasprintf("Environment.%s", name);
+            return wrong_type(d, path, "a string", value);
+        }
+        env_set(&job->environment, name, json_string_value(value));
+    }
+    return 0;
+}
+
 int json_read_job(const char *file, const char *text, size_t n, struct job *job, struct err *e)
 {
     SCOPE(doc_close) struct doc d = {.file = file, .text = text, .n = n, .e = e};
@@ -290,6 +312,7 @@ int json_read_job(const char *file, const char *text, size_t n, struct job *job,
         rc ? rc : read_child(&d, config, "ProcessingOutputConfig", "Outputs", JSON_ARRAY, &outputs);
     rc = rc ? rc : read_members(&d, outputs, "ProcessingOutputConfig.Outputs", job, read_output);
     rc = rc ? rc : read_child(&d, d.root, "", "StoppingCondition", JSON_OBJECT, &stopping);
+    rc = rc ? rc : read_environment(&d, job);
     if (name) {
         free(job->name);
         job->name = name;

@@ -23,6 +23,11 @@ const struct key_spec KEY_SPECS[KEY_COUNT] = {
     [KEY_RUN_COMMAND] = {SECTION_RUN, "command"},
     [KEY_RUN_GRACE] = {SECTION_RUN, "grace"},
     [KEY_RUN_DRAIN] = {SECTION_RUN, "drain"},
+    [KEY_RUN_TIMEOUT] = {SECTION_RUN, "timeout"},
+    [KEY_RUN_USER] = {SECTION_RUN, "user"},
+    [KEY_RUN_NO_NEW_PRIVS] = {SECTION_RUN, "no_new_privs"},
+    [KEY_RUN_STDERR_TAIL] = {SECTION_RUN, "stderr_tail"},
+    [KEY_RUN_ENV] = {SECTION_RUN, "env.NAME"},
     [KEY_STORE_KIND] = {SECTION_STORE, "kind"},
     [KEY_STORE_ROOT] = {SECTION_STORE, "root"},
     [KEY_INPUT_LOCAL_PATH] = {SECTION_INPUT, "local_path"},
@@ -114,9 +119,29 @@ int settings_section(const char *text, enum section *section, char **name, const
     return 0;
 }
 
-int settings_key(enum section section, const char *word, enum key *key, const char *origin,
-                 struct err *e)
+/* A variable's name as the service allows it: [a-zA-Z_][a-zA-Z0-9_]*. */
+static bool is_variable_name(const char *name)
 {
+    for (const char *p = name; *p; p++) {
+        if (!isalnum((unsigned char)*p) && *p != '_') {
+            return false;
+        }
+    }
+    return *name && !isdigit((unsigned char)*name);
+}
+
+int settings_key(enum section section, const char *word, enum key *key, const char **variable,
+                 const char *origin, struct err *e)
+{
+    *variable = NULL;
+    if (section == SECTION_RUN && str_starts(word, "env.")) {
+        *key = KEY_RUN_ENV;
+        *variable = word + strlen("env.");
+        return is_variable_name(*variable)
+                   ? 0
+                   : err_set(e, ERR_CONFIG, "%s: %s: a variable's name has letters, digits and _, and no "
+                             "digit first", origin, QUOTED(word));
+    }
     const char *names[KEY_COUNT];
     size_t n = 0;
     for (int i = 0; i < KEY_COUNT; i++) {
@@ -155,21 +180,25 @@ int settings_add_option(struct settings *list, const char *text, struct err *e)
                        QUOTED(text));
     }
     SCOPE_FREE char *origin = xasprintf("--set %s", path);
-    SCOPE_FREE char *name = first < last ? xstrndup(first + 1, (size_t)(last - first) - 1) : NULL;
     *first = '\0';
     enum section section;
     enum key key;
     if (find_section(path, &section) != 0) {
         return unknown_section(path, origin, e);
     }
+    if (section == SECTION_RUN && str_starts(first + 1, "env.")) {
+        last = first; /* run.env.NAME: the dot belongs to the key */
+    }
+    SCOPE_FREE char *name = first < last ? xstrndup(first + 1, (size_t)(last - first) - 1) : NULL;
     if (SECTION_SPECS[section].named != (name != NULL)) {
         return err_set(e, ERR_CONFIG, "%s: %s", origin,
                        name ? "this section takes no name"
                             : "say which one: --set output.NAME.KEY=VALUE");
     }
-    int rc = settings_key(section, last + 1, &key, origin, e);
+    const char *env_name;
+    int rc = settings_key(section, last + 1, &key, &env_name, origin, e);
     if (rc == 0) {
-        settings_add(list, key, name, equals + 1, origin);
+        settings_add(list, key, env_name ? env_name : name, equals + 1, origin);
     }
     return rc;
 }
@@ -230,6 +259,11 @@ static int add_variable(struct settings *list, enum section section, const char 
 {
     enum key key = KEY_COUNT - 1;
     SCOPE_FREE char *spelling = NULL;
+    if (section == SECTION_RUN && str_starts(rest, "ENV_") && is_variable_name(rest + 4)) {
+        *known = true;
+        settings_add(list, KEY_RUN_ENV, rest + 4, value, origin);
+        return 0;
+    }
     *known = split_variable(section, rest, &key, &spelling);
     if (!*known) {
         return 0;
@@ -257,7 +291,10 @@ int settings_add_environment(struct settings *list, char *const *environment,
                              struct strvec *unknown, struct err *e)
 {
     static const char PREFIX[] = "PROCAGENT_";
-    static const char *const OTHERS[] = {"PROCAGENT_CONFIG", "PROCAGENT_ML_ROOT", "PROCAGENT_LOG"};
+    static const char *const OTHERS[] = {
+        "PROCAGENT_CONFIG",   "PROCAGENT_ML_ROOT", "PROCAGENT_LOG",
+        "PROCAGENT_JOB_NAME", "PROCAGENT_HOST",    "PROCAGENT_HOSTS", /* told to a transform */
+    };
     for (size_t i = 0; environment[i]; i++) {
         const char *equals = strchr(environment[i], '=');
         if (!equals || !str_starts(environment[i], PREFIX)) {

@@ -22,6 +22,11 @@ enum key {
     KEY_RUN_COMMAND,
     KEY_RUN_GRACE,
     KEY_RUN_DRAIN,
+    KEY_RUN_TIMEOUT,
+    KEY_RUN_USER,
+    KEY_RUN_NO_NEW_PRIVS,
+    KEY_RUN_STDERR_TAIL,
+    KEY_RUN_ENV, /* env.NAME: the variable's name is the setting's name */
     KEY_STORE_KIND,
     KEY_STORE_ROOT,
     KEY_INPUT_LOCAL_PATH,
@@ -47,7 +52,7 @@ extern const struct section_spec {
 
 struct setting {
     enum key key;
-    char *name;   /* the section's name: an InputName or OutputName; NULL in unnamed sections */
+    char *name;   /* the section's name: an InputName or OutputName; env.NAME's NAME; else NULL */
     char *value;  /* trimmed */
     char *origin; /* "agent.ini:12", "environment PROCAGENT_RUN_COMMAND", "--set run.command" */
 };
@@ -72,9 +77,10 @@ const struct setting *settings_find(const struct settings *list, enum key key, c
 int settings_section(const char *text, enum section *section, char **name, const char *origin,
                      struct err *e);
 
-/* The key `word` of a section; the error names the nearest known one. */
-int settings_key(enum section section, const char *word, enum key *key, const char *origin,
-                 struct err *e);
+/* The key `word` of a section, and in *variable env.NAME's NAME (borrowed from `word`) or NULL; the
+ * error names the nearest known key. */
+int settings_key(enum section section, const char *word, enum key *key, const char **variable,
+                 const char *origin, struct err *e);
 
 /* SECTION[.NAME].KEY=VALUE of a --set option. */
 int settings_add_option(struct settings *list, const char *text, struct err *e);

@@ -138,6 +138,8 @@ static json_t *transform_of(const struct job *job)
     set(item, "status", t->ended ? json_integer(t->status) : json_null());
     set(item, "signal", t->ended && t->signo ? json_integer(t->signo) : json_null());
     set_count(item, "leftovers", t->leftovers);
+    set(item, "timed_out", json_boolean(t->timed_out));
+    set(item, "last_line", *t->last_line ? text_of(t->last_line) : json_null());
     return item;
 }
 
@@ -185,6 +187,17 @@ static int open_output_folder(const struct job *job)
     return fd;
 }
 
+/* A training job (Notebook Jobs are such) tells its FailureReason by another file, on failure only. */
+static void write_failure(const struct job *job, int dir, const char *line)
+{
+    struct err e = {0};
+    SCOPE_FREE char *training = path_join(job->ml_root, "input/config");
+    if (job_status(job) != 0 && access(training, F_OK) == 0 &&
+        newfile_write(dir, "failure", line, strlen(line), &e) != 0) {
+        log_warn(NULL, "%s/output: %s, ignored", job->ml_root, e.text);
+    }
+}
+
 static void write_files(const struct job *job, const char *reason)
 {
     SCOPE_FD int dir = open_output_folder(job);
@@ -202,6 +215,7 @@ static void write_files(const struct job *job, const char *reason)
     if (newfile_write(dir, "message", line, strlen(line), &e) != 0) {
         log_warn(NULL, "%s/output: %s, ignored", job->ml_root, e.text);
     }
+    write_failure(job, dir, line);
     SCOPE_FREE char *json = build_json(job, reason);
     if (!json || newfile_write(dir, "report.json", json, strlen(json), &e) != 0) {
         log_warn(NULL, "%s/output: %s, ignored", job->ml_root, json ? e.text : "report.json");

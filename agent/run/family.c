@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -73,13 +74,23 @@ static void list_processes(struct processes *out)
     }
 }
 
-/* Marks the children of everything marked until nothing new is found. */
-static void mark_descendants(struct processes *all)
+static bool is_stranger(const struct family *f, pid_t pid)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->strangers[i] == pid) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Marks our children, and then the children of everything marked until nothing new is found. */
+static void mark_descendants(struct processes *all, const struct family *f)
 {
     pid_t self = getpid();
     bool more = true;
     for (size_t i = 0; i < all->n; i++) {
-        all->v[i].ours = all->v[i].parent == self;
+        all->v[i].ours = all->v[i].parent == self && !is_stranger(f, all->v[i].pid);
     }
     while (more) {
         more = false;
@@ -94,19 +105,71 @@ static void mark_descendants(struct processes *all)
     }
 }
 
-void family_signal_all(int signo)
+static void descendants(const struct family *f, struct processes *out)
 {
-    if (getpid() == 1) {
+    list_processes(out);
+    mark_descendants(out, f);
+}
+
+void family_open(struct family *f)
+{
+    siginfo_t info;
+    *f = (struct family){0};
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0) {
+        return; /* ECHILD: nobody */
+    }
+    struct processes all = {0};
+    descendants(f, &all);
+    pid_t self = getpid();
+    f->strangers = xcalloc(all.n + 1, sizeof *f->strangers);
+    for (size_t i = 0; i < all.n; i++) {
+        if (all.v[i].parent == self) {
+            f->strangers[f->n++] = all.v[i].pid;
+        }
+    }
+    free(all.v);
+}
+
+void family_free(struct family *f)
+{
+    free(f->strangers);
+    *f = (struct family){0};
+}
+
+void family_forget(struct family *f, pid_t pid)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->strangers[i] == pid) {
+            f->strangers[i] = f->strangers[--f->n];
+            return;
+        }
+    }
+}
+
+void family_signal_all(const struct family *f, int signo)
+{
+    if (getpid() == 1 && f->n == 0) {
         (void)kill(-1, signo);
         return;
     }
     struct processes all = {0};
-    list_processes(&all);
-    mark_descendants(&all);
+    descendants(f, &all);
     for (size_t i = 0; i < all.n; i++) {
         if (all.v[i].ours) {
             (void)kill(all.v[i].pid, signo);
         }
     }
     free(all.v);
+}
+
+bool family_gone(const struct family *f)
+{
+    struct processes all = {0};
+    descendants(f, &all);
+    bool gone = all.n > 0; /* nothing read: /proc is not there, and nothing is known */
+    for (size_t i = 0; i < all.n; i++) {
+        gone = gone && !all.v[i].ours;
+    }
+    free(all.v);
+    return gone;
 }

@@ -20,7 +20,7 @@
 #include "base/signals.h"
 #include "base/str.h"
 
-enum step { STEP_CWD = 1, STEP_EXEC };
+enum step { STEP_CWD = 1, STEP_USER, STEP_EXEC };
 
 /* What the child says when it cannot become the command; smaller than PIPE_BUF, so written at
  * once. */
@@ -78,8 +78,16 @@ static struct report exec_any(const struct spawn_request *request, const struct 
     return report;
 }
 
-/* When we are killed, the transform must not go on unwatched. As PID 1 the kernel sees to that;
- * else the parent may be gone before the request is made, hence the second look. */
+static int become(const struct spawn_request *request)
+{
+    if (request->user && user_become(request->user) != 0) {
+        return -1;
+    }
+    return request->no_new_privs ? prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) : 0;
+}
+
+/* When we are killed, the transform must not go on unwatched. As PID 1 the kernel sees to that; else the
+ * parent may be gone before the request is made, hence the second look. */
 static void die_with_parent(pid_t parent)
 {
     if (parent != 1 && prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L) == 0 &&
@@ -94,11 +102,16 @@ __attribute__((noreturn)) static void child(const struct spawn_request *request,
 {
     struct report report = {.step = STEP_CWD};
     (void)setpgid(0, 0);
-    die_with_parent(parent);
     take_terminal();
+    if (request->stderr_fd >= 0) {
+        (void)dup2(request->stderr_fd, STDERR_FILENO);
+    }
     if (request->cwd_fd >= 0 && fchdir(request->cwd_fd) != 0) {
         report.sys = errno;
+    } else if (become(request) != 0) {
+        report = (struct report){.step = STEP_USER, .sys = errno};
     } else {
+        die_with_parent(parent); /* after the change of user, which undoes it */
         signals_restore();
         report = exec_any(request, candidates);
     }
@@ -114,6 +127,11 @@ static int explain(const struct spawn_request *request, const struct strvec *can
     int rc;
     if (report->step == STEP_CWD) {
         rc = err_sys(e, ERR_EXEC, report->sys, "the working directory cannot be entered");
+        e->exec_status = 126;
+        return rc;
+    }
+    if (report->step == STEP_USER) {
+        rc = err_sys(e, ERR_EXEC, report->sys, "the transform's user cannot be taken on");
         e->exec_status = 126;
         return rc;
     }

@@ -13,7 +13,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/signals.h"
-#include "run/family.h"
 #include "run/status.h"
 
 enum state {
@@ -37,6 +36,7 @@ enum { EVENT_COUNT = EV_DEADLINE + 1 };
 
 struct supervisor {
     pid_t main_pid;
+    struct family *family;
     int64_t grace_ns;
     int64_t drain_ns;
     int64_t stop_end_ns; /* when the grace of a stop under way ends; 0 without a stop */
@@ -88,15 +88,15 @@ static void act_term(struct supervisor *s)
 static void act_kill(struct supervisor *s)
 {
     family_signal_group(s->out->ended ? 0 : s->main_pid, SIGKILL);
-    family_signal_all(SIGKILL);
+    family_signal_all(s->family, SIGKILL);
     s->deadline_ns = clock_monotonic_ns() + KILL_AGAIN_NS;
 }
 
 /* The drain, and never longer than what is left of a stop's grace. */
 static void act_drain(struct supervisor *s)
 {
-    family_signal_all(SIGTERM);
-    family_signal_all(SIGCONT);
+    family_signal_all(s->family, SIGTERM);
+    family_signal_all(s->family, SIGCONT);
     int64_t end = clock_monotonic_ns() + s->drain_ns;
     s->deadline_ns = s->stop_end_ns && s->stop_end_ns < end ? s->stop_end_ns : end;
 }
@@ -116,34 +116,22 @@ static const struct transition {
     void (*act)(struct supervisor *s);
     enum state next;
 } TABLE[STATE_COUNT][EVENT_COUNT] = {
-    /*             EV_STOP                     EV_FORWARD              EV_MAIN                 EV_NOBODY          EV_DEADLINE */
-    [RUNNING] = {{act_stop, STOPPING},
-                 {act_forward, RUNNING},
-                 {act_drain, DRAINING},
-                 {act_done, DONE},
-                 {act_none, RUNNING}},
-    [STOPPING] = {{act_stop_again, STOPPING},
-                  {act_forward, STOPPING},
-                  {act_drain, DRAINING},
-                  {act_done, DONE},
-                  {act_term, TERMED}},
-    [TERMED] = {{act_stop_again, TERMED},
-                {act_forward, TERMED},
-                {act_drain, DRAINING},
-                {act_done, DONE},
-                {act_kill, KILLED}},
-    [DRAINING] = {{act_drain_short, DRAINING},
-                  {act_none, DRAINING},
-                  {act_none, DRAINING},
-                  {act_done, DONE},
-                  {act_kill, KILLED}},
-    [KILLED] = {{act_none, KILLED},
-                {act_none, KILLED},
-                {act_none, KILLED},
-                {act_done, DONE},
-                {act_kill, KILLED}},
-    [DONE] =
-        {{act_none, DONE}, {act_none, DONE}, {act_none, DONE}, {act_none, DONE}, {act_none, DONE}},
+    /* clang-format off */
+    /*             EV_STOP                      EV_FORWARD               EV_MAIN
+                   EV_NOBODY                    EV_DEADLINE */
+    [RUNNING]  = {{act_stop, STOPPING},        {act_forward, RUNNING},  {act_drain, DRAINING},
+                  {act_done, DONE},            {act_none, RUNNING}},
+    [STOPPING] = {{act_stop_again, STOPPING},  {act_forward, STOPPING}, {act_drain, DRAINING},
+                  {act_done, DONE},            {act_term, TERMED}},
+    [TERMED]   = {{act_stop_again, TERMED},    {act_forward, TERMED},   {act_drain, DRAINING},
+                  {act_done, DONE},            {act_kill, KILLED}},
+    [DRAINING] = {{act_drain_short, DRAINING}, {act_none, DRAINING},    {act_none, DRAINING},
+                  {act_done, DONE},            {act_kill, KILLED}},
+    [KILLED]   = {{act_none, KILLED},          {act_none, KILLED},      {act_none, KILLED},
+                  {act_done, DONE},            {act_kill, KILLED}},
+    [DONE]     = {{act_none, DONE},            {act_none, DONE},        {act_none, DONE},
+                  {act_none, DONE},            {act_none, DONE}},
+    /* clang-format on */
 };
 
 static void handle(struct supervisor *s, enum event event)
@@ -153,8 +141,9 @@ static void handle(struct supervisor *s, enum event event)
     s->state = t->next;
 }
 
-bool supervise_prepare(void)
+bool supervise_prepare(struct family *family)
 {
+    family_open(family);
     return getpid() == 1 || prctl(PR_SET_CHILD_SUBREAPER, 1L, 0L, 0L, 0L) == 0;
 }
 
@@ -174,6 +163,7 @@ static void reap(struct supervisor *s)
         if (pid == 0) {
             break;
         }
+        family_forget(s->family, pid);
         if (pid == s->main_pid && !s->out->ended) {
             s->out->ended = status_decode(wait_status, s->out);
             main_ended = s->out->ended;
@@ -181,7 +171,9 @@ static void reap(struct supervisor *s)
             s->out->leftovers++;
         }
     }
-    if (main_ended) {
+    if (s->out->ended && s->family->n > 0 && family_gone(s->family)) {
+        handle(s, EV_NOBODY);
+    } else if (main_ended) {
         handle(s, EV_MAIN);
     }
 }
@@ -198,34 +190,50 @@ static void read_signals(struct supervisor *s)
     }
 }
 
-/* Milliseconds until the deadline, rounded up; -1 = for ever. */
+/* The job's time being over is a stop request that nobody sent. */
+static void look_at_clock(struct supervisor *s)
+{
+    int64_t now = clock_monotonic_ns();
+    if (s->state == RUNNING && stop_deadline_ns() != 0 && now >= stop_deadline_ns()) {
+        s->out->timed_out = true;
+        s->signo = SIGTERM;
+        handle(s, EV_STOP);
+    } else if (s->state != DONE && s->deadline_ns != 0 && now >= s->deadline_ns) {
+        handle(s, EV_DEADLINE);
+    }
+}
+
+/* Milliseconds until something is due, rounded up; -1 = never. */
 static int time_left_ms(const struct supervisor *s)
 {
-    if (s->deadline_ns == 0) {
+    int64_t due = s->state == RUNNING ? stop_deadline_ns() : s->deadline_ns;
+    if (due == 0) {
         return -1;
     }
-    int64_t left = s->deadline_ns - clock_monotonic_ns();
+    int64_t left = due - clock_monotonic_ns();
+    if (left > 3600 * NS_PER_S) {
+        left = 3600 * NS_PER_S; /* what poll takes is an int */
+    }
     return left <= 0 ? 0 : (int)((left + NS_PER_MS - 1) / NS_PER_MS);
 }
 
-int supervise(pid_t main_pid, int64_t grace_ns, int64_t drain_ns, struct transform *out,
-              struct err *e)
+int supervise(pid_t main_pid, struct family *family, int64_t grace_ns, int64_t drain_ns, struct tail *tail,
+              struct transform *out, struct err *e)
 {
     struct supervisor s = {
-        .main_pid = main_pid, .grace_ns = grace_ns, .drain_ns = drain_ns, .out = out};
-    struct pollfd wake = {.fd = signals_fd(), .events = POLLIN};
+        .main_pid = main_pid, .family = family, .grace_ns = grace_ns, .drain_ns = drain_ns, .out = out};
+    struct pollfd wake[2] = {{.fd = signals_fd(), .events = POLLIN}};
     reap(&s); /* what ended before the signalfd was looked at */
     while (s.state != DONE) {
-        int n = poll(&wake, 1, time_left_ms(&s));
+        bool relaying = tail_pump(tail, &wake[1].fd, &wake[1].events);
+        int n = poll(wake, relaying ? 2 : 1, time_left_ms(&s));
         if (n < 0 && errno != EINTR) {
             family_signal_group(main_pid, SIGKILL);
             return err_sys(e, ERR_INTERNAL, errno, "poll");
         }
         read_signals(&s);
         reap(&s);
-        if (s.state != DONE && s.deadline_ns != 0 && clock_monotonic_ns() >= s.deadline_ns) {
-            handle(&s, EV_DEADLINE);
-        }
+        look_at_clock(&s);
     }
     return out->ended ? 0 : err_set(e, ERR_INTERNAL, "the transform's status was lost");
 }

@@ -94,7 +94,7 @@ static int folder_get(void *self, const char *bucket, const char *key, uint64_t 
         return err_sys(e, ERR_INPUT, errno, "s3://%s/%s (%s/%s)", bucket, key, f->root, path);
     }
     SCOPE_FREE char *what = xasprintf("s3://%s/%s", bucket, key);
-    return io_copy(fd, to_fd, size, what, e);
+    return io_copy(fd, to_fd, size, false, what, e);
 }
 
 /* Removes the staging folders of runs that are gone: those whose lock nobody holds. */
@@ -174,7 +174,7 @@ static int folder_put(void *self, const char *bucket, const char *key, int from_
     f->v = vec_room(f->v, f->n, &f->cap, sizeof *f->v);
     f->v[f->n++] = (struct pending){.temp = TAKE_PTR(temp), .final = TAKE_PTR(final)};
     SCOPE_FREE char *what = xasprintf("s3://%s/%s", bucket, key);
-    rc = io_copy(from_fd, fd, size, what, e);
+    rc = io_copy(from_fd, fd, size, true, what, e);
     if (rc == 0 && close_now(&fd) != 0) {
         rc = err_sys(e, ERR_OUTPUT, errno, "close %s", what);
     }
@@ -231,7 +231,7 @@ static int move_across(const struct folder *f, const struct pending *p, struct e
     }
     SCOPE(newfile_discard) struct newfile to = NEWFILE_NONE;
     int rc = newfile_open(&to, f->root_fd, p->final, 0666, e);
-    rc = rc ? rc : io_copy(from, to.fd, (uint64_t)st.st_size, p->final, e);
+    rc = rc ? rc : io_copy(from, to.fd, (uint64_t)st.st_size, true, p->final, e);
     rc = rc ? rc : newfile_commit(&to, NEWFILE_SYNC, e);
     if (rc == 0) {
         (void)unlinkat(f->root_fd, p->temp, 0);
