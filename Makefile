@@ -5,7 +5,8 @@ B       := build
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wpointer-arith -Wvla -Wformat=2 -Wswitch-enum -Wundef -Wcast-qual
-HARD := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -ffunction-sections -fdata-sections
+HARD := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -ffunction-sections \
+        -fdata-sections
 CPPFLAGS_ALL := -std=c11 -D_GNU_SOURCE -DPROCAGENT_VERSION='"$(VERSION)"' -Iagent $(CPPFLAGS)
 CFLAGS_ALL   := $(WARN) $(HARD) $(if $(CI),-Werror) $(CFLAGS)
 LDFLAGS_ALL  := -static-pie -Wl,-z,relro,-z,now,--gc-sections $(LDFLAGS)
@@ -21,9 +22,10 @@ PARTITION := partition layout tree hive
 PACK      := pack tarball pargz
 PUBLISH   := publish
 REPORT    := report plan
-SRC := agent/job.c $(BASE:%=agent/base/%.c) $(CONFIG:%=agent/config/%.c) $(STORE:%=agent/store/%.c) \
-       $(STAGE:%=agent/stage/%.c) $(RUN:%=agent/run/%.c) $(PARTITION:%=agent/partition/%.c) \
-       $(PACK:%=agent/pack/%.c) $(PUBLISH:%=agent/publish/%.c) $(REPORT:%=agent/report/%.c)
+SRC := agent/job.c $(BASE:%=agent/base/%.c) $(CONFIG:%=agent/config/%.c) \
+       $(STORE:%=agent/store/%.c) $(STAGE:%=agent/stage/%.c) $(RUN:%=agent/run/%.c) \
+       $(PARTITION:%=agent/partition/%.c) $(PACK:%=agent/pack/%.c) \
+       $(PUBLISH:%=agent/publish/%.c) $(REPORT:%=agent/report/%.c)
 GEN := $(B)/gen/tzdata.c
 
 UNIT := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
@@ -76,6 +78,13 @@ $(B)/test/%: test/helpers/%.c
 $(B)/test/%.so: test/fault/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -shared -fPIC -o $@ $< -ldl
+PID1_C := $(filter-out test/pid1/helper.c,$(wildcard test/pid1/*.c))
+$(B)/test/conform: $(PID1_C) test/pid1/conform.h test/pid1/helper.h
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $(PID1_C)
+$(B)/test/pid1-helper: test/pid1/helper.c test/pid1/helper.h
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -static -o $@ $<
 $(B)/fuzz/%: test/fuzz/%.c $(SRC) $(GEN)
 	@mkdir -p $(@D)
 	clang $(CPPFLAGS_ALL) $(WARN) -g -O1 -fsanitize=fuzzer,address,undefined \

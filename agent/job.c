@@ -181,15 +181,17 @@ void job_reason(const struct job *job, char *buf, size_t size)
     char text[2 * ERR_TEXT_MAX];
     char name[16];
     const struct transform *t = &job->transform;
-    const char *why = t->timed_out ? " because the job's time was over" : stop_signal() ? " after a stop request" : "";
+    const char *why = t->timed_out    ? " because the job's time was over"
+                      : stop_signal() ? " after a stop request"
+                                      : "";
     const char *colon = *t->last_line ? ": " : "";
     if (t->ended && t->signo != 0) {
         (void)snprintf(text, sizeof text, "run: the transform was ended by %s%s%s%s%s",
-                       signal_name(name, sizeof name, t->signo), t->dumped ? " (core dumped)" : "", why,
-                       colon, t->last_line);
-    } else if (t->ended && (t->status != 0 || t->timed_out)) {
-        (void)snprintf(text, sizeof text, "run: the transform exited with status %d%s%s%s", t->status,
+                       signal_name(name, sizeof name, t->signo), t->dumped ? " (core dumped)" : "",
                        why, colon, t->last_line);
+    } else if (t->ended && (t->status != 0 || t->timed_out)) {
+        (void)snprintf(text, sizeof text, "run: the transform exited with status %d%s%s%s",
+                       t->status, why, colon, t->last_line);
     } else if (job->failure.code != ERR_NONE) {
         (void)snprintf(text, sizeof text, "%s: %s", stage_name(job->failed_stage),
                        job->failure.text);

@@ -77,8 +77,8 @@ enum { STAGE_COUNT = STAGE_PUBLISH + 1 };
 
 /* What the report says of a stage. Written by job_perform. */
 struct stage_fact {
-    bool ran;
-    bool failed;
+    bool ran;         /* its act was begun */
+    bool failed;      /* it, or its check, is what ended the job */
     int64_t start_ns; /* CLOCK_MONOTONIC */
     int64_t end_ns;
 };
@@ -114,7 +114,7 @@ struct job {
     char *command_origin; /* where the command was given, NULL without a command */
     int64_t grace_ns;     /* [run] grace: from a stop signal to KILL */
     int64_t drain_ns;     /* [run] drain: what leftovers get after the transform's end */
-    int64_t timeout_ns;   /* [run] timeout: the job's longest time, from the agent's start; 0 = none */
+    int64_t timeout_ns;   /* [run] timeout: the longest time from the agent's start; 0 = none */
     char *user;           /* [run] user: who runs the transform, or NULL: who runs us */
     char *user_origin;    /* where that was set */
     bool no_new_privs;    /* [run] no_new_privs */
@@ -140,7 +140,7 @@ struct job {
 };
 
 struct stage {
-    enum stage_id id;
+    enum stage_id id; /* whose facts and failures these are */
     /* Finds all that can be found wrong before anything is touched. May be NULL. */
     int (*check)(struct job *job, struct err *e);
     /* Does the work; leaves either the old state or the complete new one. */

@@ -5,7 +5,8 @@
 #   test   + what `make check` needs  bench + the peers that `make bench` compares with
 set -euo pipefail
 
-build=(gcc make pkg-config libc6-dev libarchive-dev zlib1g-dev libinih-dev libjansson-dev libdeflate-dev tzdata binutils)
+build=(gcc make pkg-config libc6-dev binutils libarchive-dev zlib1g-dev libinih-dev libjansson-dev
+    libdeflate-dev tzdata)
 demo=(python3 python3-pandas jupyter-nbconvert python3-ipykernel python3-matplotlib bubblewrap)
 test=(git file libcmocka-dev bats clang clang-tidy clang-format cppcheck shellcheck strace procps util-linux
     python3-nbformat libarchive-tools docker.io mmdebstrap iproute2)
@@ -51,4 +52,5 @@ if [[ $(id -u) != 0 ]]; then
 fi
 echo "installing: ${missing[*]}" >&2
 "${as_root[@]}" apt-get update -qq
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    "${missing[@]}" >/dev/null

@@ -27,7 +27,8 @@ unit_programs() {
     local dir=$1 p
     for p in "$dir"/test_*; do
         [[ -x $p && ! -d $p ]] || continue
-        CMOCKA_MESSAGE_OUTPUT=TAP "$p" 2>"$logs/unit.err" | grep -E '^(ok|not ok)' | sed "s/ - / - ${p##*/}: /"
+        CMOCKA_MESSAGE_OUTPUT=TAP "$p" 2>"$logs/unit.err" | grep -E '^(ok|not ok)' |
+            sed "s/ - / - ${p##*/}: /"
         local rc=${PIPESTATUS[0]}
         if ((rc != 0)); then
             echo "not ok ${p##*/} ended with $rc"
@@ -45,7 +46,10 @@ suite_asan() {
     tap "build with sanitizers" make -s asan
     unit_programs build/asan/unit
 }
-suite_tz() { tap "every zone name against zoneinfo, 2015 to 2037" /usr/bin/python3 test/tz/zones_check.py build/test/tzdump; }
+suite_tz() {
+    tap "every zone name against zoneinfo, 2015 to 2037" \
+        /usr/bin/python3 test/tz/zones_check.py build/test/tzdump
+}
 suite_behaviour() { bats --tap -r test/behaviour; }
 suite_fault() { bats --tap -r test/fault; }
 suite_docker() { scripts/docker-tests.sh; }

@@ -24,7 +24,7 @@ enum err_code {
 #define ERR_TEXT_MAX 1024u
 
 struct err {
-    enum err_code code;
+    enum err_code code; /* ERR_NONE: no error yet */
     int sys;         /* errno at the failure, 0 when none is involved */
     int signo;       /* with ERR_STOPPED: the signal */
     int exec_status; /* with ERR_EXEC: 126 or 127 */

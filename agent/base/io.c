@@ -79,8 +79,8 @@ static void flush_step(int fd, uint64_t end)
     }
 }
 
-static int copy_by_buffer(int from, int to, uint64_t done, uint64_t size, bool flush, const char *what,
-                          struct err *e)
+static int copy_by_buffer(int from, int to, uint64_t done, uint64_t size, bool flush,
+                          const char *what, struct err *e)
 {
     SCOPE_FREE char *buf = xmalloc(COPY_BUFFER);
     while (done < size) {

@@ -21,10 +21,10 @@ int io_read_file(int dir_fd, const char *path, struct str *out, enum err_code co
 int io_write_all(int fd, const void *bytes, size_t n);
 
 /* Copies exactly `size` bytes from the start of `from` to `to`: reflink, else copy_file_range, else
- * read and write. A source that is shorter or was shortened meanwhile is an error, as is a stop signal.
- * `what` names the copy in errors; a read failure has code ERR_INPUT, a write failure ERR_OUTPUT.
- * With `flush` the bytes are on their way to the disk as they are copied, so that a later fsync, which
- * no signal can interrupt, has little left to do. */
+ * read and write. A source that is shorter or was shortened meanwhile is an error, as is a stop
+ * signal. `what` names the copy in errors; a read failure has code ERR_INPUT, a write failure
+ * ERR_OUTPUT. With `flush` the bytes are on their way to the disk as they are copied, so that a
+ * later fsync, which no signal can interrupt, has little left to do. */
 int io_copy(int from, int to, uint64_t size, bool flush, const char *what, struct err *e);
 
 /* mkdir -p of `path` (relative to `dir_fd` or absolute), mode 0777 less the umask. 0, or -1 with

@@ -9,6 +9,7 @@
 
 enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 
+/* Lines above this level are dropped from now on; LOG_INFO at the start. */
 void log_set_level(enum log_level level);
 /* "error", "warn", "info" or "debug" -> level; -1 when it is none of them. */
 int log_level_of(const char *name);

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 
+/* As malloc and calloc; never NULL, also for 0 bytes. */
 void *xmalloc(size_t size);
 void *xcalloc(size_t count, size_t size);
 /* `count * size` is checked for overflow. */

@@ -46,8 +46,8 @@ int64_t stop_time_ns(void);
 void stop_set_deadline(int64_t monotonic_ns);
 int64_t stop_deadline_ns(void);
 
-/* 0, ERR_STOPPED when a stop signal arrived, or ERR_TIMEOUT when the deadline is over. Stages call it at
- * every file and every few megabytes. */
+/* 0, ERR_STOPPED when a stop signal arrived, or ERR_TIMEOUT when the deadline is over. Stages call
+ * it at every file and every few megabytes. */
 int stop_check(struct err *e);
 
 /* "SIGTERM", "SIGRTMIN+3", for messages; `buf` holds at least 16 bytes. */

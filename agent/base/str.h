@@ -22,6 +22,7 @@ struct str {
 
 void str_free(struct str *b);
 void str_clear(struct str *b);
+/* Append: bytes, a text, a character, formatted text. */
 void str_add(struct str *b, const char *bytes, size_t n);
 void str_puts(struct str *b, const char *text);
 void str_putc(struct str *b, char c);
@@ -53,6 +54,7 @@ const char *quote_text(char *buf, size_t size, const char *text);
  * near. */
 const char *nearest_name(const char *word, const char *const *names, size_t n);
 
+/* Does `s` begin, or end, with the other text? */
 bool str_starts(const char *s, const char *prefix);
 bool str_ends(const char *s, const char *suffix);
 /* NULL-safe equality. */

@@ -13,6 +13,7 @@
  * above U+10FFFF and truncated sequences are not well-formed. `n` > 0 bytes are readable. */
 size_t utf8_sequence(const char *s, size_t n);
 
+/* All of it is well-formed. */
 bool utf8_valid(const char *s, size_t n);
 
 /* Copies `n` bytes of `s` into `out` (`size` bytes, NUL-terminated), each ill-formed byte as '?',

@@ -14,8 +14,8 @@ const char ARGS_HELP[] =
     "procagent: the entrypoint of a SageMaker Processing container\n"
     "\n"
     "  procagent run   [OPTION]... [--] [COMMAND [ARG]...]\n"
-    "                         stage inputs, run COMMAND, rewrite and publish its outputs, exit with\n"
-    "                         its status\n"
+    "                         stage inputs, run COMMAND, rewrite and publish its outputs, exit\n"
+    "                         with its status\n"
     "  procagent check [OPTION]... [--] [COMMAND [ARG]...]\n"
     "                         print what run would do, touch nothing\n"
     "  procagent version | help\n"
@@ -29,8 +29,9 @@ const char ARGS_HELP[] =
     "  -q, --quiet            warnings and errors only\n"
     "\n"
     "Without COMMAND, [run] command of agent.ini is run; with both, the words given here are\n"
-    "appended to it. Exit status: the command's own; 128+n after a signal; 126 or 127 when it cannot\n"
-    "be started; 125 when procagent itself failed. The reason is in /opt/ml/output/message.\n";
+    "appended to it. Exit status: the command's own; 128+n after a signal; 126 or 127 when it\n"
+    "cannot be started; 125 when procagent itself failed. The reason is in\n"
+    "/opt/ml/output/message.\n";
 
 enum { OPT_ML_ROOT = 256, OPT_SET };
 

@@ -190,9 +190,10 @@ static int declare_all(struct job *job, struct sources *s, struct err *e)
     }
     for (size_t i = 0; i < s->settings.n; i++) {
         const struct setting *at = &s->settings.v[i];
-        int rc = SECTION_SPECS[KEY_SPECS[at->key].section].named ? declare(job, &s->settings, KEY_SPECS[at->key].section, at->name,
-                                    at->origin, e)
-                          : 0;
+        int rc =
+            SECTION_SPECS[KEY_SPECS[at->key].section].named
+                ? declare(job, &s->settings, KEY_SPECS[at->key].section, at->name, at->origin, e)
+                : 0;
         if (rc != 0) {
             return rc;
         }
@@ -466,6 +467,28 @@ static int place_paths(struct job *job, struct err *e)
     return 0;
 }
 
+/* agent.ini and variables find a member by its name, so it must be the only one of that name. */
+static int check_names(const struct job *job, struct err *e)
+{
+    for (size_t i = 0; i < job->n_inputs; i++) {
+        const struct input *in = &job->inputs[i];
+        const struct input *first = find_input(job, in->name);
+        if (first != in && *in->name) {
+            return err_set(e, ERR_CONFIG, "%s: a second input is named \"%s\" (the first: %s)",
+                           in->origin, in->name, first->origin);
+        }
+    }
+    for (size_t i = 0; i < job->n_outputs; i++) {
+        const struct output *out = &job->outputs[i];
+        const struct output *first = find_output(job, out->name);
+        if (first != out && *out->name) {
+            return err_set(e, ERR_CONFIG, "%s: a second output is named \"%s\" (the first: %s)",
+                           out->origin, out->name, first->origin);
+        }
+    }
+    return 0;
+}
+
 static bool overlap(const char *a, const char *b)
 {
     return a && b && (path_within(a, b) || path_within(b, a));
@@ -531,6 +554,7 @@ int config_load(struct job *job, const struct args *args, char *const *environme
     SCOPE(sources_free) struct sources s = {.args = args, .cwd = cwd ? cwd : "/"};
     int rc = find_ml_root(job, &s, environment, e);
     rc = rc ? rc : read_json_files(job, e);
+    rc = rc ? rc : check_names(job, e);
     rc = rc ? rc : read_ini(job, &s, environment, e);
     rc = rc ? rc : declare_all(job, &s, e);
     rc = rc ? rc : read_environment(job, &s, environment, e);

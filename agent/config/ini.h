@@ -16,7 +16,7 @@
 /* A named section as it was declared. */
 struct ini_section {
     enum section section;
-    char *name;
+    char *name;   /* owned: what stands in its quotes */
     char *origin; /* file:line */
 };
 

@@ -139,8 +139,10 @@ int settings_key(enum section section, const char *word, enum key *key, const ch
         *variable = word + strlen("env.");
         return is_variable_name(*variable)
                    ? 0
-                   : err_set(e, ERR_CONFIG, "%s: %s: a variable's name has letters, digits and _, and no "
-                             "digit first", origin, QUOTED(word));
+                   : err_set(e, ERR_CONFIG,
+                             "%s: %s: a variable's name has letters, digits and _, and no "
+                             "digit first",
+                             origin, QUOTED(word));
     }
     const char *names[KEY_COUNT];
     size_t n = 0;

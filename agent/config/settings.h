@@ -39,15 +39,15 @@ enum key {
 enum { KEY_COUNT = KEY_OUTPUT_PACK + 1 };
 
 struct key_spec {
-    enum section section;
-    const char *name;
+    enum section section; /* where it may stand */
+    const char *name;     /* as written in agent.ini */
 };
 /* By enum key. */
 extern const struct key_spec KEY_SPECS[KEY_COUNT];
 /* By enum section; `named` sections are written [output "NAME"]. */
 extern const struct section_spec {
-    const char *name;
-    bool named;
+    const char *name; /* as written between brackets */
+    bool named;       /* takes a name in quotes */
 } SECTION_SPECS[SECTION_COUNT];
 
 struct setting {

@@ -30,7 +30,7 @@ struct level {
 };
 
 struct layout {
-    struct level *levels;
+    struct level *levels; /* owned, outermost first */
     size_t n;
     size_t cap;
 };

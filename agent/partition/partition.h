@@ -13,6 +13,7 @@
 /* Reads every layout and finds this job's folder for it (output->partition_dir). */
 int partition_check(struct job *job, struct err *e);
 
+/* Rewrites, or checks, every output; a failure leaves the files where they were. */
 int partition_outputs(struct job *job, struct err *e);
 
 /* The name a file gets in its partition: the folders of `path` joined by "-" (readers do not

@@ -187,7 +187,8 @@ static int open_output_folder(const struct job *job)
     return fd;
 }
 
-/* A training job (Notebook Jobs are such) tells its FailureReason by another file, on failure only. */
+/* A training job (Notebook Jobs are such) tells its FailureReason by another file, on failure
+ * only. */
 static void write_failure(const struct job *job, int dir, const char *line)
 {
     struct err e = {0};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Signals to processes: the transform's group, or everything the transform left. Children that the
- * agent had when it began (a shell's `exec procagent run > >(tee log)` leaves it one) are strangers: they
- * are reaped, but neither signalled nor waited for, nor is what descends from them.
+ * agent had when it began (a shell's `exec procagent run > >(tee log)` leaves it one) are
+ * strangers: they are reaped, but neither signalled nor waited for, nor is what descends from them.
  */
 #ifndef RUN_FAMILY_H
 #define RUN_FAMILY_H

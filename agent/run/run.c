@@ -73,8 +73,9 @@ static void add_job_facts(const struct job *job, struct strvec *out)
     str_free(&hosts_json);
 }
 
-/* The transform's environment: ours without the agent's own settings, the job's facts, the request's
- * Environment, [run] env.NAME; later ones win. HOME follows the user, as docker's does. */
+/* The transform's environment: ours without the agent's own settings, the job's facts, the
+ * request's Environment, [run] env.NAME; later ones win. HOME follows the user, as docker's
+ * does. */
 static void build_environment(const struct job *job, const struct user *user, struct strvec *out)
 {
     for (size_t i = 0; environ[i]; i++) {
@@ -89,7 +90,8 @@ static void build_environment(const struct job *job, const struct user *user, st
     env_merge(out, &job->environment);
 }
 
-/* The job's longest time: [run] timeout, and MaxRuntimeInSeconds where no platform looks after it. */
+/* The job's longest time: [run] timeout, and MaxRuntimeInSeconds where no platform looks after
+ * it. */
 static void set_deadline(const struct job *job)
 {
     int64_t limit = job->timeout_ns;
@@ -102,14 +104,15 @@ static void set_deadline(const struct job *job)
     }
 }
 
-/* The transform must be able to write where its outputs go: the LocalPath itself, not what is in it. */
+/* The transform must be able to write where its outputs go: the LocalPath itself, not what is in
+ * it. */
 static int give_output_folders(const struct job *job, const struct user *user, struct err *e)
 {
     for (size_t i = 0; i < job->n_outputs; i++) {
         const struct output *out = &job->outputs[i];
         if (out->dir && chown(out->dir, user->uid, user->gid) != 0) {
-            return err_sys(e, ERR_OUTPUT, errno, "output \"%s\": give %s to user %s", out->name, out->dir,
-                           job->user);
+            return err_sys(e, ERR_OUTPUT, errno, "output \"%s\": give %s to user %s", out->name,
+                           out->dir, job->user);
         }
     }
     return 0;
@@ -140,8 +143,10 @@ int run_check(struct job *job, struct err *e)
         return err_prefix(e, "%s", job->user_origin);
     }
     if (geteuid() != 0 && (user.uid != geteuid() || user.gid != getegid())) {
-        return err_set(e, ERR_CONFIG, "%s: user = %s: only root can run the transform as another user, and "
-                       "we are uid %u", job->user_origin, QUOTED(job->user), (unsigned)geteuid());
+        return err_set(e, ERR_CONFIG,
+                       "%s: user = %s: only root can run the transform as another user, and "
+                       "we are uid %u",
+                       job->user_origin, QUOTED(job->user), (unsigned)geteuid());
     }
     return 0;
 }
@@ -160,7 +165,8 @@ static int run_command(struct job *job, const struct user *user, struct tail *ta
                                     .no_new_privs = job->no_new_privs};
     SCOPE(family_free) struct family family = {0};
     if (!supervise_prepare(&family)) {
-        log_warn(STAGE, "not PID 1 and no subreaper: processes that leave the transform's group cannot "
+        log_warn(STAGE,
+                 "not PID 1 and no subreaper: processes that leave the transform's group cannot "
                  "be waited for, ignored");
     }
     pid_t pid;
@@ -187,8 +193,8 @@ static void tell_end(const struct job *job)
     char name[16];
     const char *late = t->timed_out ? ", the job's time was over" : "";
     if (t->signo) {
-        log_info(STAGE, "%s was ended by %s%s", job->command.v[0], signal_name(name, sizeof name, t->signo),
-                 late);
+        log_info(STAGE, "%s was ended by %s%s", job->command.v[0],
+                 signal_name(name, sizeof name, t->signo), late);
     } else {
         log_info(STAGE, "%s exited with status %d%s", job->command.v[0], t->status, late);
     }

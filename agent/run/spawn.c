@@ -86,8 +86,8 @@ static int become(const struct spawn_request *request)
     return request->no_new_privs ? prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) : 0;
 }
 
-/* When we are killed, the transform must not go on unwatched. As PID 1 the kernel sees to that; else the
- * parent may be gone before the request is made, hence the second look. */
+/* When we are killed, the transform must not go on unwatched. As PID 1 the kernel sees to that;
+ * else the parent may be gone before the request is made, hence the second look. */
 static void die_with_parent(pid_t parent)
 {
     if (parent != 1 && prctl(PR_SET_PDEATHSIG, (long)SIGKILL, 0L, 0L, 0L) == 0 &&

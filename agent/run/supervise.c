@@ -217,11 +217,14 @@ static int time_left_ms(const struct supervisor *s)
     return left <= 0 ? 0 : (int)((left + NS_PER_MS - 1) / NS_PER_MS);
 }
 
-int supervise(pid_t main_pid, struct family *family, int64_t grace_ns, int64_t drain_ns, struct tail *tail,
-              struct transform *out, struct err *e)
+int supervise(pid_t main_pid, struct family *family, int64_t grace_ns, int64_t drain_ns,
+              struct tail *tail, struct transform *out, struct err *e)
 {
-    struct supervisor s = {
-        .main_pid = main_pid, .family = family, .grace_ns = grace_ns, .drain_ns = drain_ns, .out = out};
+    struct supervisor s = {.main_pid = main_pid,
+                           .family = family,
+                           .grace_ns = grace_ns,
+                           .drain_ns = drain_ns,
+                           .out = out};
     struct pollfd wake[2] = {{.fd = signals_fd(), .events = POLLIN}};
     reap(&s); /* what ended before the signalfd was looked at */
     while (s.state != DONE) {

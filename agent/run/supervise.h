@@ -19,11 +19,12 @@
 /* Before the fork: makes orphans ours. False when we are not PID 1 and the kernel refuses. */
 bool supervise_prepare(struct family *family);
 
-/* Waits until `main_pid` and every descendant that is no stranger's is gone. `grace_ns`: a stop signal is passed on
- * at once, TERM follows at half of it, KILL at its end; a second stop signal halves what is left.
- * `drain_ns`: the same for what is left when the transform ended by itself. The job's deadline
- * (stop_deadline_ns) has the effect of a TERM. `tail` is pumped while we wait. Fills `out`. */
-int supervise(pid_t main_pid, struct family *family, int64_t grace_ns, int64_t drain_ns, struct tail *tail,
-              struct transform *out, struct err *e);
+/* Waits until `main_pid` and every descendant that is no stranger's is gone. `grace_ns`: a stop
+ * signal is passed on at once, TERM follows at half of it, KILL at its end; a second stop signal
+ * halves what is left. `drain_ns`: the same for what is left when the transform ended by itself.
+ * The job's deadline (stop_deadline_ns) has the effect of a TERM. `tail` is pumped while we wait.
+ * Fills `out`. */
+int supervise(pid_t main_pid, struct family *family, int64_t grace_ns, int64_t drain_ns,
+              struct tail *tail, struct transform *out, struct err *e);
 
 #endif

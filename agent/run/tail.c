@@ -65,13 +65,14 @@ static bool can_write(void)
     return poll(&p, 1, 0) == 1 && (p.revents & (POLLOUT | POLLERR)) != 0;
 }
 
-/* At most PIPE_BUF bytes at a time: a pipe that polls writable takes them without blocking. A reader
- * that is gone (EPIPE) swallows the rest, as it would have without us. */
+/* At most PIPE_BUF bytes at a time: a pipe that polls writable takes them without blocking. A
+ * reader that is gone (EPIPE) swallows the rest, as it would have without us. */
 static void pass_on(struct tail *t)
 {
     if (t->n_pending > 0 && can_write()) {
         ssize_t put = write(STDERR_FILENO, t->pending, t->n_pending);
-        size_t done = put < 0 ? (errno == EAGAIN || errno == EINTR ? 0 : t->n_pending) : (size_t)put;
+        size_t done =
+            put < 0 ? (errno == EAGAIN || errno == EINTR ? 0 : t->n_pending) : (size_t)put;
         memmove(t->pending, t->pending + done, t->n_pending - done);
         t->n_pending -= done;
     }
@@ -118,8 +119,8 @@ static void finish_relay(struct tail *t)
     }
 }
 
-/* What the transform added to the file, its last bytes. /proc gives a readable descriptor for a file
- * that was opened for writing only. */
+/* What the transform added to the file, its last bytes. /proc gives a readable descriptor for a
+ * file that was opened for writing only. */
 static void read_file(struct tail *t)
 {
     struct stat st;

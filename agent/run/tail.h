@@ -2,11 +2,11 @@
  *
  * The last line of the transform's stderr, for the message file: for Python that is the exception.
  *
- * When stderr is a regular file, it is read there afterwards: nothing is relayed. When it is a pipe or a
- * terminal, only what passes through us can be known, so that is an opt-in ([run] stderr_tail = yes)
- * and has a price: stderr is a pipe for the transform (no terminal), and lines of stdout and stderr that
- * went to one place may change their order. What is relayed is not altered, a slow reader slows the
- * transform as before, and nobody waits for a leftover that keeps the pipe open.
+ * When stderr is a regular file, it is read there afterwards: nothing is relayed. When it is a pipe
+ * or a terminal, only what passes through us can be known, so that is an opt-in ([run] stderr_tail
+ * = yes) and has a price: stderr is a pipe for the transform (no terminal), and lines of stdout and
+ * stderr that went to one place may change their order. What is relayed is not altered, a slow
+ * reader slows the transform as before, and nobody waits for a leftover that keeps the pipe open.
  */
 #ifndef RUN_TAIL_H
 #define RUN_TAIL_H
@@ -41,14 +41,15 @@ int tail_child_fd(const struct tail *t);
 /* After the fork: closes the transform's end. */
 void tail_started(struct tail *t);
 
-/* Moves what can be moved without waiting; answers what to poll for: descriptor and events. False when
- * there is nothing to wait for. */
+/* Moves what can be moved without waiting; answers what to poll for: descriptor and events. False
+ * when there is nothing to wait for. */
 bool tail_pump(struct tail *t, int *fd, short *events);
 
-/* After the last process is gone: passes on what is left (waiting at most a second for a reader that
- * does not read) and finds the last non-empty line; `out` is "" when there is none. */
+/* After the last process is gone: passes on what is left (waiting at most a second for a reader
+ * that does not read) and finds the last non-empty line; `out` is "" when there is none. */
 void tail_finish(struct tail *t, char *out, size_t size);
 
+/* Lets go of the relay; `t` is as at the start. */
 void tail_close(struct tail *t);
 
 #endif

@@ -42,7 +42,8 @@ static bool read_id(const char *text, unsigned *id)
     return true;
 }
 
-/* The entry whose name is `word`, else whose uid is; `name` (owned) is its name. False: not there. */
+/* The entry whose name is `word`, else whose uid is; `name` (owned) is its name. False: not
+ * there. */
 static bool find_user(const char *root, const char *word, struct user *out, char **name)
 {
     SCOPE(scope_fclose) FILE *f = open_database(root, "/etc/passwd");
@@ -98,14 +99,16 @@ int user_lookup(const char *spec, const char *root, struct user *out, struct err
     unsigned id;
     if (!find_user(root, word, &user, &name)) {
         if (!read_id(word, &id)) {
-            return err_set(e, ERR_CONFIG, "user %s: no such user in /etc/passwd; give a number, or add it",
+            return err_set(e, ERR_CONFIG,
+                           "user %s: no such user in /etc/passwd; give a number, or add it",
                            QUOTED(spec));
         }
         user.uid = id;
         user.home = xstrdup("/");
     }
     if (group && !find_group(root, group + 1, &user.gid)) {
-        return err_set(e, ERR_CONFIG, "user %s: no such group in /etc/group; give a number, or add it",
+        return err_set(e, ERR_CONFIG,
+                       "user %s: no such group in /etc/group; give a number, or add it",
                        QUOTED(spec));
     }
     if (!group && name) {

@@ -15,15 +15,15 @@
 enum { USER_MAX_GROUPS = 256 };
 
 struct user {
-    uid_t uid;
-    gid_t gid;
+    uid_t uid; /* what the transform runs as */
+    gid_t gid; /* its primary group */
     gid_t groups[USER_MAX_GROUPS]; /* supplementary; none when the group was named explicitly */
     size_t n_groups;
     char *home; /* owned: from /etc/passwd, "/" for a uid that is not there */
 };
 
-/* Reads "name", "uid", "name:group", "uid:gid". A uid that /etc/passwd does not know has group 0 and
- * home "/". ERR_CONFIG for a name or group that does not exist. `root` is "" outside tests. */
+/* Reads "name", "uid", "name:group", "uid:gid". A uid that /etc/passwd does not know has group 0
+ * and home "/". ERR_CONFIG for a name or group that does not exist. `root` is "" outside tests. */
 int user_lookup(const char *spec, const char *root, struct user *out, struct err *e);
 void user_free(struct user *user);
 

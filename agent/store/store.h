@@ -59,11 +59,12 @@ void store_close(struct store *store);
 bool store_moves(const struct store *store);
 
 void store_listing_free(struct store_listing *list);
+/* Appends an object; the key is copied. */
 void store_listing_add(struct store_listing *list, const char *key, uint64_t size);
 
 /* An S3Uri's parts, owned by the caller. */
 struct s3_place {
-    char *bucket;
+    char *bucket; /* never empty */
     char *key; /* without leading slash; may be "" */
 };
 

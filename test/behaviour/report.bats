@@ -46,7 +46,8 @@ assert 0 < sum(s["seconds"] for s in r["stages"]) <= r["seconds"] < 60
 assert r["inputs"] == [
     {"name": "data", "local_path": "/opt/ml/processing/input/data", "s3_uri": "s3://bucket/in/", "files": 2, "bytes": 8},
     {"name": "code", "local_path": "/opt/ml/processing/input/code", "s3_uri": "s3://bucket/code/x.py", "files": 1, "bytes": 1}], r["inputs"]
-assert r["transform"] == {"command": [work + "/transform", "a b", ""], "started": True, "status": 0, "signal": None, "leftovers": 0}
+assert r["transform"] == {"command": [work + "/transform", "a b", ""], "started": True, "status": 0, "signal": None,
+    "leftovers": 0, "timed_out": False, "last_line": None}
 size = os.path.getsize(work + "/store/bucket/pack/o.tgz")
 assert r["outputs"] == [
     {"name": "parts", "local_path": "/opt/ml/processing/output/parts", "s3_uri": "s3://bucket/parts", "files": 2, "bytes": 9,

@@ -46,8 +46,8 @@ static const char *nth_line(const char *text, size_t number)
     return text;
 }
 
-/* The line has, behind the key, the value and then at most a comment set off by a blank. The value may
- * go on in further lines: then only its start is looked at. */
+/* The line has, behind the key, the value and then at most a comment set off by a blank. The value
+ * may go on in further lines: then only its start is looked at. */
 static void check_not_cut(const char *line, const char *value)
 {
     size_t n = strcspn(line, "\n");
@@ -75,12 +75,13 @@ static void check_not_cut(const char *line, const char *value)
 
 static void check_setting(const struct setting *s, const char *text, size_t lines)
 {
-    REQUIRE((int)s->key >= 0 && s->key < KEY_COUNT);
+    REQUIRE((int)s->key >= 0 && (int)s->key < KEY_COUNT);
     REQUIRE((s->name != NULL) == SECTION_SPECS[KEY_SPECS[s->key].section].named);
     REQUIRE(!s->name || s->name[0]);
     REQUIRE(!strchr(s->value, '\n'));
     size_t n = strlen(s->value);
-    REQUIRE(n == 0 || !(isspace((unsigned char)s->value[0]) || isspace((unsigned char)s->value[n - 1])));
+    REQUIRE(n == 0 ||
+            !(isspace((unsigned char)s->value[0]) || isspace((unsigned char)s->value[n - 1])));
     check_not_cut(nth_line(text, line_in(s->origin, lines)), s->value);
 }
 

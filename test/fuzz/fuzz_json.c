@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * config/json and config/locate. Any text: read or refused with line and column, never out of bounds. A
- * good document: every member is found where it stands, checked by reading it again from there.
+ * config/json and config/locate. Any text: read or refused with line and column, never out of
+ * bounds. A good document: every member is found where it stands, checked by reading it again from
+ * there.
  */
 #include <jansson.h>
 
@@ -83,7 +84,8 @@ static void check_member(const char *text, size_t n, const char *path, const jso
 }
 
 /* Walks the document; `budget` bounds the work. */
-static void check_members(const char *text, size_t n, const char *path, const json_t *value, int *budget)
+static void check_members(const char *text, size_t n, const char *path, const json_t *value,
+                          int *budget)
 {
     const char *dot = *path ? "." : "";
     const char *key;
@@ -111,8 +113,13 @@ static void check_members(const char *text, size_t n, const char *path, const js
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const PATHS[] = {"ProcessingInputs.0.S3Input.LocalPath", "a", "0", "0.0.a", "hosts.1",
-                                        "ProcessingOutputConfig.Outputs.0", "18446744073709551617"};
+    static const char *const PATHS[] = {"ProcessingInputs.0.S3Input.LocalPath",
+                                        "a",
+                                        "0",
+                                        "0.0.a",
+                                        "hosts.1",
+                                        "ProcessingOutputConfig.Outputs.0",
+                                        "18446744073709551617"};
     char *text = xmalloc(size + 1); /* of its own size, so that a read beyond is seen */
     if (size) {
         memcpy(text, data, size);
@@ -123,7 +130,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         (void)offset_of(exact, size, json_locate(exact, size, PATHS[i]));
     }
     /* Keys are compared as they are written, so a document with escapes is left out. */
-    json_t *root = memchr(exact, '\\', size) ? NULL : json_loadb(exact, size, JSON_REJECT_DUPLICATES, NULL);
+    json_t *root =
+        memchr(exact, '\\', size) ? NULL : json_loadb(exact, size, JSON_REJECT_DUPLICATES, NULL);
     int budget = MAX_PATHS;
     check_members(exact, size, "", root, &budget);
     json_decref(root);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * partition/layout and partition/hive: what a layout makes of hostile values is a legal path of as many
- * folders as it has levels. Lines: $FUZZ_VALUE, host, job name, instant, zone; the rest is the layout.
+ * partition/layout and partition/hive: what a layout makes of hostile values is a legal path of as
+ * many folders as it has levels. Lines: $FUZZ_VALUE, host, job name, instant, zone; the rest is the
+ * layout.
  */
 #include "base/clock.h"
 #include "base/utf8.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * base/clock and base/tz: an instant that was read is written and read back the same; a zone's local
- * time, taken back by its own offset, is the instant. Line 1: an instant or a duration; line 2: a zone.
+ * base/clock and base/tz: an instant that was read is written and read back the same; a zone's
+ * local time, taken back by its own offset, is the instant. Line 1: an instant or a duration; line
+ * 2: a zone.
  */
 #include <time.h>
 

@@ -15,7 +15,8 @@ static bool is_path(const char *p)
 {
     for (;; p++) {
         size_t n = strcspn(p, "/");
-        if (n == 0 || n > 255 || (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.')) {
+        if (n == 0 || n > 255 || (n == 1 && p[0] == '.') ||
+            (n == 2 && p[0] == '.' && p[1] == '.')) {
             return false;
         }
         p += n;
@@ -88,7 +89,8 @@ static void check_tree(const struct tree *tree, const struct dir_listing *list)
         size_t n = (size_t)(strrchr(path, '/') - path) + 1;
         bool seen = false;
         for (size_t k = 0; k < i; k++) {
-            seen = seen || (tree->places[k] == FILE_PLACED && strncmp(list->v[k].path, path, n) == 0);
+            seen =
+                seen || (tree->places[k] == FILE_PLACED && strncmp(list->v[k].path, path, n) == 0);
         }
         folders += !seen;
     }

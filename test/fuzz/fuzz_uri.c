@@ -39,7 +39,8 @@ static void check_relative(const char *prefix, const char *more)
         REQUIRE(rel >= key && at <= n && (n == 0 || *rel));
         /* A whole path: it begins where a name begins ... */
         REQUIRE(at == 0 || key[at - 1] == '/');
-        /* ... and what is cut off is the prefix's folders, or the prefix and the slash behind it. */
+        /* ... and what is cut off is the prefix's folders, or the prefix and the slash behind
+         * it. */
         REQUIRE(at <= before || (at == before + 1 && *more == '/'));
         REQUIRE(before == 0 || prefix[before - 1] != '/' || at == before);
         REQUIRE(at >= before || !memchr(prefix + at, '/', before - at));

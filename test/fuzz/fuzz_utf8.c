@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * base/utf8 and base/str's quoting: whatever comes in, the message file stays valid UTF-8 and inside its
- * size. Two bytes of size, then the text.
+ * base/utf8 and base/str's quoting: whatever comes in, the message file stays valid UTF-8 and
+ * inside its size. Two bytes of size, then the text.
  */
 #include "base/str.h"
 #include "base/utf8.h"

@@ -27,7 +27,7 @@ static void same_moment(int arg)
     (void)arg;
     for (int i = 0; i < tries && fine(); i++) {
         struct start start = {.command = HELP("burst", "50", "9")};
-        (void)run_for_status(&start, 9, "burst");
+        (void)run_and_leave(&start, 9, "burst");
         (void)check(fine(), "that was try %d", i);
     }
 }

@@ -51,7 +51,7 @@ static void send_to_both(struct listening *l, int signo)
     for (int i = 0; i < 2; i++) {
         char line[32];
         (void)snprintf(line, sizeof line, "%c %d\n", NAMES[i], signo);
-        (void)check(wait_text(l->run.out, line, opt.peer ? 300 : 5000), "signal %d: %s has not got it",
+        (void)check(wait_text(l->run.out, line, opt.peer ? 1000 : 5000), "signal %d: %s has not got it",
                     signo, i ? "the group's member" : "the command");
     }
 }
@@ -92,7 +92,8 @@ static void ordinary_signals(int arg)
     (void)arg;
     struct listening l;
     if (start_listening(&l)) {
-        for (int signo = 1; signo <= 64; signo++) {
+        /* Three that were lost are proof enough, each was waited for. */
+        for (int signo = 1; signo <= 64 && notes() < 3; signo++) {
             if (is_ordinary(signo)) {
                 send_to_both(&l, signo);
             }
@@ -110,7 +111,7 @@ static void stop_signals(int arg)
 {
     static const int SIGNALS[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
     (void)arg;
-    for (size_t i = 0; i < sizeof SIGNALS / sizeof *SIGNALS; i++) {
+    for (size_t i = 0; i < sizeof SIGNALS / sizeof *SIGNALS && notes() < 3; i++) {
         struct listening l;
         if (start_listening(&l)) {
             send_to_both(&l, SIGNALS[i]);
@@ -151,7 +152,7 @@ static void generations(int signo)
                                       "no family came up")) {
         (void)kill(run.pid, SIGCHLD);
         (void)kill(run.pid, SIGUSR1);
-        (void)check(wait_text(run.out, "A 10\n", opt.peer ? 1000 : 5000), "USR1 did not come");
+        (void)check(wait_text(run.out, "A 10\n", opt.peer ? 2000 : 5000), "USR1 did not come");
         (void)kill(run.pid, signo);
         (void)expect_status(&run, 128 + signo, "the grandchild's signal");
         (void)check(!has_line(run.out, "C 17"), "SIGCHLD was passed on");

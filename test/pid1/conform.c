@@ -32,6 +32,7 @@ struct options opt = {.patience_ms = PATIENCE_MS};
 static struct {
     char notes[MAX_NOTES][512];
     size_t n;
+    bool hung;
     char skipped[256];
 } verdict;
 
@@ -59,9 +60,19 @@ bool fine(void)
     return verdict.n == 0;
 }
 
+size_t notes(void)
+{
+    return verdict.n;
+}
+
+void note_hang(void)
+{
+    verdict.hung = true;
+}
+
 bool once_more(int *attempt)
 {
-    if (*attempt > 0 && (fine() || *attempt >= 3 || opt.peer)) {
+    if (*attempt > 0 && (fine() || *attempt >= 3 || verdict.hung)) {
         return false;
     }
     ++*attempt;
@@ -79,6 +90,7 @@ static void print_text(const char *text)
 static bool run_case(const struct conform_case *at, int number, const char *no_namespace)
 {
     verdict.n = 0;
+    verdict.hung = false;
     verdict.skipped[0] = '\0';
     int64_t began = now_ms();
     if (no_namespace) {

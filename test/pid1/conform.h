@@ -42,6 +42,10 @@ __attribute__((format(printf, 2, 3))) bool check(bool ok, const char *fmt, ...);
 __attribute__((format(printf, 1, 2))) void skip(const char *fmt, ...);
 /* False as soon as the running case noted a failure. */
 bool fine(void);
+/* How many failures it noted. */
+size_t notes(void);
+/* A hang: trying again would take as long. */
+void note_hang(void);
 /* A case about time: run again, up to three times, when a busy machine spoils it. True = once more. */
 bool once_more(int *attempt);
 
@@ -103,6 +107,8 @@ bool expect_status(struct run *run, int status, const char *what);
 void finish(struct run *run);
 /* launch, expect_status, finish; also expects that no process was left. */
 bool run_for_status(const struct start *start, int status, const char *what);
+/* The same; a peer may leave processes, which is held against it in C20 and C23 only. */
+bool run_and_leave(const struct start *start, int status, const char *what);
 
 /* ---- watch.c: looking at processes and files ---- */
 

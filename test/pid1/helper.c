@@ -363,7 +363,11 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+    const char *base = argc > 0 && strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
     (void)alarm(LIFETIME_S);
+    if (base && strcmp(base, "true") == 0) { /* sweep.sh's command: few calls of its own */
+        return 0;
+    }
     for (size_t i = 0; argc > 1 && i < sizeof COMMANDS / sizeof *COMMANDS; i++) {
         if (strcmp(argv[1], COMMANDS[i].name) == 0 && argc - 2 >= COMMANDS[i].words) {
             return COMMANDS[i].run(argc - 2, argv + 2);

@@ -66,7 +66,7 @@ static int copy(int fd, const char *from, const char *to, uint64_t size)
     int in = openat(fd, from, O_RDONLY | O_CLOEXEC);
     int out = openat(fd, to, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     assert_true(in >= 0 && out >= 0);
-    int rc = io_copy(in, out, size, "the copy", &e);
+    int rc = io_copy(in, out, size, false, "the copy", &e);
     (void)close(in);
     (void)close(out);
     return rc;
@@ -116,8 +116,8 @@ static void test_copy_by_buffer(void **state)
     assert_int_equal(write(ends[1], "0123456789", 10), 10);
     (void)close(ends[1]);
     int out = openat(at->fd, "to", O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    assert_ok(io_copy(ends[0], out, 6, "x", &e), &e);
-    assert_failed(io_copy(ends[0], out, 6, "x", &e), &e, ERR_INPUT, "(2 bytes missing)");
+    assert_ok(io_copy(ends[0], out, 6, false, "x", &e), &e);
+    assert_failed(io_copy(ends[0], out, 6, false, "x", &e), &e, ERR_INPUT, "(2 bytes missing)");
     (void)close(ends[0]);
     (void)close(out);
     assert_file(at->fd, "to", "0123456789");
@@ -131,14 +131,15 @@ static void test_copy_failures(void **state)
     int in = openat(at->fd, "from", O_RDONLY | O_CLOEXEC);
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
     assert_true(in >= 0 && full >= 0);
-    assert_failed(io_copy(in, full, 10, "x", &e), &e, ERR_OUTPUT,
+    assert_failed(io_copy(in, full, 10, false, "x", &e), &e, ERR_OUTPUT,
                   "write x: No space left on device");
     assert_int_equal(e.sys, ENOSPC);
     int write_only = openat(at->fd, "w", O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     int out = openat(at->fd, "to", O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
-    assert_failed(io_copy(write_only, out, 10, "x", &e), &e, ERR_INPUT,
+    assert_failed(io_copy(write_only, out, 10, false, "x", &e), &e, ERR_INPUT,
                   "read x: Bad file descriptor");
-    assert_failed(io_copy(-1, out, 10, "x", &e), &e, ERR_INPUT, "stat x: Bad file descriptor");
+    assert_failed(io_copy(-1, out, 10, false, "x", &e), &e, ERR_INPUT,
+                  "stat x: Bad file descriptor");
     (void)close(in);
     (void)close(full);
     (void)close(write_only);

@@ -30,7 +30,10 @@ static void test_table(void **state)
         assert_non_null(KEY_SPECS[i].name);
         assert_true((int)KEY_SPECS[i].section < SECTION_COUNT);
         enum key key = (enum key)(KEY_COUNT - 1 - i);
-        assert_ok(settings_key(KEY_SPECS[i].section, KEY_SPECS[i].name, &key, "x", &e), &e);
+        const char *variable;
+        int rc = settings_key(KEY_SPECS[i].section, KEY_SPECS[i].name, &key, &variable, "x", &e);
+        assert_ok(rc, &e);
+        assert_int_equal(variable != NULL, i == KEY_RUN_ENV);
         assert_int_equal(key, i);
     }
     for (int i = 0; i < SECTION_COUNT; i++) {

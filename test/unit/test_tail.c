@@ -126,7 +126,8 @@ static void test_relay(void **state)
     relay(300000, "\nsome\nwhy it failed\n\n");
 }
 
-/* A reader that does not read: the relay holds one piece, takes no more, and gives up after a second. */
+/* A reader that does not read: the relay holds one piece, takes no more, and gives up after a
+ * second. */
 static void test_relay_full(void **state)
 {
     (void)state;
