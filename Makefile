@@ -72,35 +72,33 @@ $(B)/unit/test_tz: scripts/tzgen.c
 $(B)/test/tzdump: test/tz/tzdump.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -o $@ $< $(LIB)
-$(B)/test/%: test/helpers/%.c
-	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
-$(B)/test/%.so: test/fault/%.c
-	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -shared -fPIC -o $@ $< -ldl
 PID1_C := $(filter-out test/pid1/helper.c,$(wildcard test/pid1/*.c))
-$(B)/test/conform: $(PID1_C) test/pid1/conform.h test/pid1/helper.h
+$(B)/test/pid1/conform: $(PID1_C) test/pid1/conform.h test/pid1/helper.h
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $(PID1_C)
-$(B)/test/pid1-helper: test/pid1/helper.c test/pid1/helper.h
+$(B)/test/pid1/helper: test/pid1/helper.c test/pid1/helper.h
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -static -o $@ $<
-$(B)/fuzz/%: test/fuzz/%.c $(SRC) $(GEN)
+# Fuzz targets: the library is built once with clang's coverage and sanitizers, then linked to each.
+FUZZ_FLAGS := -O1 -g -fno-sanitize-recover=undefined
+$(B)/fuzz/%: test/fuzz/%.c test/fuzz/fuzz.h fuzz-library
 	@mkdir -p $(@D)
-	clang $(CPPFLAGS_ALL) $(WARN) -g -O1 -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined -o $@ $< $(SRC) $(GEN) $(LIBS)
+	clang $(CPPFLAGS_ALL) $(WARN) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< \
+	    $(B)/fuzz-lib/libprocagent.a $(LIBS)
+fuzz-library:
+	$(MAKE) CC=clang B=$(B)/fuzz-lib LDFLAGS_ALL= \
+	    HARD='$(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined' $(B)/fuzz-lib/libprocagent.a
 -include $(wildcard $(B)/unit/*.d)
 
 unit-programs: $(UNIT:%=$(B)/unit/%)
 fuzz-programs: $(FUZZ:%=$(B)/fuzz/%)
-helpers: $(patsubst test/helpers/%.c,$(B)/test/%,$(wildcard test/helpers/*.c)) \
-         $(patsubst test/fault/%.c,$(B)/test/%.so,$(wildcard test/fault/*.c)) $(B)/test/tzdump
+helpers: $(B)/test/tzdump $(B)/test/pid1/conform $(B)/test/pid1/helper
 # A dynamic build with sanitizers, for the unit and behaviour suites.
 ASAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 asan: ## the program and unit tests with ASan and UBSan, in build/asan
 	$(MAKE) B=$(B)/asan HARD='$(ASAN)' LDFLAGS_ALL= $(B)/asan/procagent unit-programs
 
-SUITES = lint unit asan tz behaviour fault fuzz docker
+SUITES = lint unit asan tz behaviour fault pid1 fuzz docker
 check: ## everything: lint, unit, sanitizers, behaviour, faults, fuzz smoke, Docker
 	scripts/run-tests.sh $(SUITES)
 test: ## the quick half: unit and behaviour
@@ -116,4 +114,5 @@ clean: ## remove build/
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
-.PHONY: all size unit-programs fuzz-programs helpers asan check test lint bench fmt clean help
+.PHONY: all size unit-programs fuzz-programs fuzz-library helpers asan check test lint bench fmt \
+        clean help

@@ -42,6 +42,7 @@ void job_free(struct job *job)
         free(in->dir);
         free(in->s3_uri);
         free(in->origin);
+        free(in->odd);
     }
     for (size_t i = 0; i < job->n_outputs; i++) {
         struct output *out = &job->outputs[i];

@@ -41,6 +41,7 @@ struct input {
     enum s3_data_type data_type;
     enum s3_distribution distribution;
     enum s3_input_mode mode;
+    char *odd;            /* the first enum member of unknown value, `S3InputMode "X"`, or NULL */
     bool gzip;            /* S3CompressionType Gzip */
     bool app_managed;     /* AppManaged */
     bool dataset;         /* has a DatasetDefinition instead of an S3Input */

@@ -122,15 +122,19 @@ static int read_child(const struct doc *d, const json_t *object, const char *bas
     return 0;
 }
 
-/* Reads an optional enum member: the index in `words`, 0 when absent, the count when unknown. */
+/* Reads an optional enum member: the index in `words`, 0 when absent, the count when unknown; `odd` (may
+ * be NULL) then gets the first such member as `KEY "value"`, owned by the caller. */
 static int read_enum(const struct doc *d, const json_t *object, const char *base, const char *key,
-                     const char *const *words, int n, int *out)
+                     const char *const *words, int n, int *out, char **odd)
 {
     SCOPE_FREE char *text = NULL;
     int rc = read_string(d, object, base, key, &text);
     *out = 0;
     while (rc == 0 && text && *out < n && strcmp(text, words[*out]) != 0) {
         (*out)++;
+    }
+    if (*out == n && odd && !*odd) {
+        *odd = xasprintf("%s %s", key, QUOTED(text));
     }
     return rc;
 }
@@ -170,9 +174,10 @@ static int read_s3_input(const struct doc *d, const json_t *s3, const char *path
     int mode = 0;
     int rc = read_string(d, s3, base, "LocalPath", &in->local_path);
     rc = rc ? rc : read_string(d, s3, base, "S3Uri", &in->s3_uri);
-    rc = rc ? rc : read_enum(d, s3, base, "S3DataType", TYPES, 2, &type);
-    rc = rc ? rc : read_enum(d, s3, base, "S3DataDistributionType", SPREADS, 2, &spread);
-    rc = rc ? rc : read_enum(d, s3, base, "S3InputMode", MODES, 2, &mode);
+    rc = rc ? rc : read_enum(d, s3, base, "S3DataType", TYPES, 2, &type, &in->odd);
+    rc = rc ? rc : read_enum(d, s3, base, "S3DataDistributionType", SPREADS, 2, &spread,
+                              &in->odd);
+    rc = rc ? rc : read_enum(d, s3, base, "S3InputMode", MODES, 2, &mode, &in->odd);
     rc = rc ? rc : read_string(d, s3, base, "S3CompressionType", &compression);
     in->data_type = (enum s3_data_type)type;
     in->distribution = (enum s3_distribution)spread;
@@ -237,7 +242,7 @@ static int read_output(const struct doc *d, const json_t *item, const char *path
     int mode = 0;
     rc = read_string(d, s3, base, "LocalPath", &out->local_path);
     rc = rc ? rc : read_string(d, s3, base, "S3Uri", &out->s3_uri);
-    rc = rc ? rc : read_enum(d, s3, base, "S3UploadMode", MODES, 2, &mode);
+    rc = rc ? rc : read_enum(d, s3, base, "S3UploadMode", MODES, 2, &mode, NULL);
     out->upload_mode = (enum s3_upload_mode)mode;
     return rc;
 }

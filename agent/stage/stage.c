@@ -71,15 +71,15 @@ int stage_check(struct job *job, struct err *e)
         if (!in->s3_uri) {
             return err_set(e, ERR_CONFIG, "%s: input \"%s\" has no S3Uri", in->origin, in->name);
         }
+        if (in->odd) {
+            return unsupported(in, in->odd, "use S3Prefix, File and FullyReplicated or ShardedByS3Key",
+                               e);
+        }
         if (in->data_type != S3_PREFIX) {
-            return unsupported(in, "this S3DataType", "use S3Prefix", e);
+            return unsupported(in, "S3DataType ManifestFile", "use S3Prefix", e);
         }
         if (in->mode != INPUT_FILE || in->gzip) {
             return unsupported(in, "S3InputMode Pipe (and Gzip with it)", "use File", e);
-        }
-        if (in->distribution == DISTRIBUTION_OTHER) {
-            return unsupported(in, "this S3DataDistributionType",
-                               "use FullyReplicated or ShardedByS3Key", e);
         }
         SCOPE(s3_place_free) struct s3_place place = {0};
         if (s3_place_parse(in->s3_uri, &place, e) != 0) {

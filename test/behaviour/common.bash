@@ -290,7 +290,8 @@ one_error() {
 # fingerprint: all that a job must not touch when it is refused: every name, kind, mode, content and change
 # time below WORK but /opt/ml/output (message and report), which may come.
 fingerprint() {
-    (cd "$WORK" && find ml store -path ml/output -prune -o ! -path ml ! -path store -printf '%y %m %s %C@ %p %l\n' | LC_ALL=C sort)
+    (cd "$WORK" && find ml store -path ml/output -prune -o ! -path ml ! -path store \
+        -printf '%y %m %s %C@ %p %l\n' | LC_ALL=C sort)
 }
 
 # assert_refused REGEX ARG...: `check` and `run`, each with ARGs and a command that leaves a trace, end with

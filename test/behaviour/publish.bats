@@ -130,7 +130,7 @@ TREE
     assert_objects
     [ -z "$(tree "$STORE/bucket")" ]
     [ -f "$OUT/a.csv" ]
-    assert_message 'nothing was published'
+    assert_message 'exited with status 1'
     writes 'kill -KILL $$'
     job -- "$WORK/transform"
     assert_status 137

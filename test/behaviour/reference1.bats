@@ -103,7 +103,7 @@ for_real() {
 
 @test "reference 1 with --ml-root and a script that honours PROCAGENT_ML_ROOT" {
     age 2020-11
-    job --set job.time=2021-12-14T15:30:00Z --set "run.command=/usr/bin/python3 '$FIXTURES/jobs/transform_ml_root.py'"
+    job --set job.time=2021-12-14T15:30:00Z --set "run.command=/usr/bin/python3 '$TOP/container/example/transform.py'"
     assert_status 0
     published 2021-12-15
 }

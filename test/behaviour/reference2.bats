@@ -19,7 +19,7 @@ setup_more() {
 # The notebook's job, in /opt/ml.
 notebook_job() {
     mkdir -p "$STORE/bucket/notebooks"
-    cp "$FIXTURES/jobs/qiita_sample.ipynb" "$STORE/bucket/notebooks/qiita_sample.ipynb"
+    cp "$TOP/container/notebook/qiita_sample.ipynb" "$STORE/bucket/notebooks/qiita_sample.ipynb"
     input notebook input s3://bucket/notebooks/qiita_sample.ipynb
     output notebook output s3://bucket/result/
 }
@@ -52,7 +52,7 @@ archive_job() {
 
     mkdir x
     tar -xzf "$archive" -C x
-    cmp x/qiita_sample.ipynb "$FIXTURES/jobs/qiita_sample.ipynb"
+    cmp x/qiita_sample.ipynb "$TOP/container/notebook/qiita_sample.ipynb"
     "$PYTHON" - "x/$EXECUTED" <<'PY'
 import re, sys
 import nbformat
@@ -72,7 +72,7 @@ PY
 
 @test "reference 2: replacing the notebook changes what is executed" {
     notebook_job
-    "$PYTHON" - "$FIXTURES/jobs/qiita_sample.ipynb" "$STORE/bucket/notebooks/qiita_sample.ipynb" <<'PY'
+    "$PYTHON" - "$TOP/container/notebook/qiita_sample.ipynb" "$STORE/bucket/notebooks/qiita_sample.ipynb" <<'PY'
 import sys
 import nbformat
 notebook = nbformat.read(sys.argv[1], as_version=4)

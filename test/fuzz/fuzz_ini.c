@@ -76,7 +76,8 @@ static void check_not_cut(const char *line, const char *value)
 static void check_setting(const struct setting *s, const char *text, size_t lines)
 {
     REQUIRE((int)s->key >= 0 && (int)s->key < KEY_COUNT);
-    REQUIRE((s->name != NULL) == SECTION_SPECS[KEY_SPECS[s->key].section].named);
+    bool named = SECTION_SPECS[KEY_SPECS[s->key].section].named || s->key == KEY_RUN_ENV;
+    REQUIRE((s->name != NULL) == named);
     REQUIRE(!s->name || s->name[0]);
     REQUIRE(!strchr(s->value, '\n'));
     size_t n = strlen(s->value);
@@ -92,13 +93,17 @@ static void check_again(const struct settings *list)
     for (size_t i = 0; i < list->n; i++) {
         const struct setting *s = &list->v[i];
         const struct section_spec *section = &SECTION_SPECS[KEY_SPECS[s->key].section];
-        const char *key = KEY_SPECS[s->key].name;
+        bool variable = s->key == KEY_RUN_ENV;
+        char *key = xasprintf("%s%s", variable ? "env." : KEY_SPECS[s->key].name,
+                              variable ? s->name : "");
         if (strlen(key) + 2 + strlen(s->value) > LINE_MAX_READ) {
+            free(key);
             str_free(&text);
             return;
         }
-        str_printf(&text, s->name ? "[%s \"%s\"]\n" : "[%s]\n", section->name, s->name);
+        str_printf(&text, section->named ? "[%s \"%s\"]\n" : "[%s]\n", section->name, s->name);
         str_printf(&text, "%s =%s\n", key, s->value); /* a value may begin with ; */
+        free(key);
     }
     struct parsed again = {0};
     struct err e = {0};

@@ -46,7 +46,8 @@ static void message_of(const struct start *start, const struct job_dirs *job, in
  * offsets of a cut. */
 static void message_file(int arg)
 {
-    static const char *const UNITS[] = {"\xc3\xa9", "\xe6\x97\xa5", "\xf0\x9f\x90\x8b", "\xff", "\xc3"};
+    static const char *const UNITS[] = {"\xc3\xa9", "\xe6\x97\xa5", "\xf0\x9f\x90\x8b",
+                                        "\xff", "\xc3"};
     (void)arg;
     struct job_dirs job;
     job_make(&job);
@@ -92,7 +93,7 @@ static void idle(int arg)
     (void)arg;
     struct run run;
     struct start start = {.command = HELP("hold")};
-    if (launch(&start, &run) && check(wait_text(run.out, "ready", opt.patience_ms), "no answer")) {
+    if (launch(&start, &run) && wait_ready(&run)) {
         long before = -1;
         for (int i = 0; i < 50 && before != process_switches(run.pid); i++) {
             before = process_switches(run.pid);
@@ -112,30 +113,40 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Wall time of a command that does nothing, with and without the init, by turns. The fifth part of the
- * runs that was quickest: what the init costs, not what else the machine does meanwhile. */
+/* Microseconds that the init adds to a command that does nothing, run with and without it by turns.
+ * Of each the fifth part that was quickest counts: what the init costs, not what else goes on. */
+static int64_t measure_added(void)
+{
+    enum { ROUNDS = 51, PLACE = ROUNDS / 5 };
+    int64_t took[2][ROUNDS];
+    for (int i = 0; i < ROUNDS; i++) {
+        for (int bare = 0; bare < 2; bare++) {
+            struct run run;
+            struct start start = {.command = HELP("exit", "0"), .bare = bare};
+            (void)check(launch(&start, &run) && wait_end(&run, opt.patience_ms), "hangs");
+            took[bare][i] = run.ended_ns - run.began_ns;
+            finish(&run);
+        }
+    }
+    for (int bare = 0; bare < 2; bare++) {
+        qsort(took[bare], ROUNDS, sizeof **took, by_value);
+    }
+    return (took[0][PLACE] - took[1][PLACE]) / 1000;
+}
+
+/* While others keep the processors busy nothing is quick: it is tried again until it is. */
 static void added_time(int arg)
 {
-    enum { ROUNDS = 101, PLACE = ROUNDS / 5, LIMIT_US = 2000 };
+    enum { LIMIT_US = 2000 };
     (void)arg;
-    for (int attempt = 0; once_more(&attempt);) {
-        int64_t took[2][ROUNDS];
-        for (int i = 0; i < ROUNDS; i++) {
-            for (int bare = 0; bare < 2; bare++) {
-                struct run run;
-                struct start start = {.command = HELP("exit", "0"), .bare = bare};
-                (void)check(launch(&start, &run) && wait_end(&run, opt.patience_ms), "hangs");
-                took[bare][i] = run.ended_ns - run.began_ns;
-                finish(&run);
-            }
-        }
-        for (int bare = 0; bare < 2; bare++) {
-            qsort(took[bare], ROUNDS, sizeof **took, by_value);
-        }
-        int64_t added = (took[0][PLACE] - took[1][PLACE]) / 1000;
-        (void)check(added <= LIMIT_US, "%lld us on top of %lld us", (long long)added,
-                    (long long)took[1][PLACE] / 1000);
+    int64_t end = now_ms() + (opt.peer ? 5000 : 30000);
+    int64_t least = measure_added();
+    while (least > LIMIT_US && now_ms() < end && fine()) {
+        nap_ms(200);
+        int64_t added = measure_added();
+        least = added < least ? added : least;
     }
+    (void)check(least <= LIMIT_US, "%lld us", (long long)least);
 }
 
 const struct conform_case MESSAGE_CASES[] = {

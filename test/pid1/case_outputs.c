@@ -128,8 +128,8 @@ static void stop_in_publishing(int signo)
         (void)check(wait_end(&run, 60000), "hangs");
         (void)check(run.status == 0 || run.status == 128 + signo, "status %d", run.status);
         int there = files_below(job.published);
-        (void)check(there == (run.status == 0 ? BIG_FILES : 0), "status %d and %d objects", run.status,
-                    there);
+        (void)check(there == (run.status == 0 ? BIG_FILES : 0), "status %d and %d objects",
+                    run.status, there);
         (void)check(files_below(job.out) == BIG_FILES, "outputs are gone");
         expect_no_temporaries(&job);
     }
@@ -288,7 +288,8 @@ const struct conform_case OUTPUT_CASES[] = {
     {"C17", "TERM during staging", stop_in_staging, SIGTERM, AGENT_ONLY},
     {"C17", "HUP during staging", stop_in_staging, SIGHUP, AGENT_ONLY},
     {"C17", "QUIT during staging", stop_in_staging, SIGQUIT, AGENT_ONLY},
-    {"C25", "a failed command publishes nothing, one line of reason", failed_command, 0, AGENT_ONLY},
+    {"C25", "a failed command publishes nothing, one line of reason", failed_command, 0,
+     AGENT_ONLY},
     {"C26", "TERM during publishing: all or nothing", stop_in_publishing, SIGTERM, AGENT_ONLY},
     {"C26", "INT during publishing: all or nothing", stop_in_publishing, SIGINT, AGENT_ONLY},
     {"C26", "TERM during packing: archive or loose files", stop_in_packing, SIGTERM, AGENT_ONLY},

@@ -83,7 +83,8 @@ static void compare_outputs(const char *file, const char *published, bool may_en
     free(there);
 }
 
-/* The drain is an upper bound: 30 s for those that need 0.3 s, 1 s for the one that ignores TERM. */
+/* The drain is an upper bound: 30 s for those that need 0.3 s, 1 s for the one that ignores
+ * TERM. */
 static void leftovers(int kind)
 {
     enum { DRAIN_MS = 1000, EARLY_MS = 100, LATE_MS = 5000 };
@@ -133,7 +134,8 @@ static void open_stdout(int kind)
     (void)close(ends[1]);
     if (ok && expect_status(&run, 6, LEFTOVERS[kind])) {
         int64_t took = (run.ended_ns - run.began_ns) / 1000000;
-        (void)check(took < 6000, "the end came after %lld ms, with a drain of 1 s", (long long)took);
+        (void)check(took < 6000, "the end came after %lld ms, with a drain of 1 s",
+                    (long long)took);
     }
     finish(&run);
     (void)close(ends[0]);

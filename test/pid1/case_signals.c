@@ -51,8 +51,9 @@ static void send_to_both(struct listening *l, int signo)
     for (int i = 0; i < 2; i++) {
         char line[32];
         (void)snprintf(line, sizeof line, "%c %d\n", NAMES[i], signo);
-        (void)check(wait_text(l->run.out, line, opt.peer ? 1000 : 5000), "signal %d: %s has not got it",
-                    signo, i ? "the group's member" : "the command");
+        (void)check(wait_text(l->run.out, line, opt.peer ? 1000 : 5000),
+                    "signal %d: %s has not got it", signo,
+                    i ? "the group's member" : "the command");
     }
 }
 
@@ -105,8 +106,8 @@ static void ordinary_signals(int arg)
     stop_listening(&l, 0);
 }
 
-/* Those that ask to end: CONT may come with them. A command that then exits with 0, and nothing to do
- * afterwards, is 0. */
+/* Those that ask to end: CONT may come with them. A command that then exits with 0, and nothing to
+ * do afterwards, is 0. */
 static void stop_signals(int arg)
 {
     static const int SIGNALS[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -127,7 +128,7 @@ static void tstp_and_cont(int arg)
     (void)arg;
     struct run run;
     struct start start = {.command = HELP("hold")};
-    if (launch(&start, &run) && check(wait_text(run.out, "ready", opt.patience_ms), "no answer")) {
+    if (launch(&start, &run) && wait_ready(&run)) {
         pid_t child = first_child(run.pid);
         (void)kill(run.pid, SIGTSTP);
         (void)wait_state(child, 'T', 500); /* an orphaned group is not stopped: fine as well */
@@ -184,7 +185,7 @@ static void ignores_stop(int signo)
     for (int attempt = 0; once_more(&attempt);) {
         struct run run;
         struct start start = {.command = HELP("stubborn"), .options = with_grace("2s")};
-        if (launch(&start, &run) && check(wait_text(run.out, "ready", opt.patience_ms), "no answer")) {
+        if (launch(&start, &run) && wait_ready(&run)) {
             int64_t sent = now_ms();
             (void)kill(run.pid, signo);
             (void)expect_status(&run, 137, "KILL at the end of the grace");
@@ -208,7 +209,7 @@ static void ends_early(int signo)
     for (int attempt = 0; once_more(&attempt);) {
         struct run run;
         struct start start = {.command = HELP("obey", "200", "7"), .options = with_grace("30s")};
-        if (launch(&start, &run) && check(wait_text(run.out, "ready", opt.patience_ms), "no answer")) {
+        if (launch(&start, &run) && wait_ready(&run)) {
             int64_t sent = now_ms();
             (void)kill(run.pid, signo);
             (void)expect_status(&run, 7, "a command that obeys");
@@ -227,7 +228,7 @@ static void second_signal(int signo)
     for (int attempt = 0; once_more(&attempt);) {
         struct run run;
         struct start start = {.command = HELP("stubborn"), .options = with_grace("4s")};
-        if (launch(&start, &run) && check(wait_text(run.out, "ready", opt.patience_ms), "no answer")) {
+        if (launch(&start, &run) && wait_ready(&run)) {
             int64_t sent = now_ms();
             for (int i = 0; i < 2; i++) {
                 (void)kill(run.pid, signo);

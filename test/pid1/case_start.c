@@ -128,8 +128,8 @@ static bool wait_child(const struct run *run)
 }
 
 /* The signal comes as soon as the command's process exists: half of the tries at once, the others
- * within the next 0.3 ms, which is where fork, exec and the init's first wait are. A lost one shows as
- * a command that goes on; three of them are proof enough. */
+ * within the next 0.3 ms, which is where fork, exec and the init's first wait are. A lost one shows
+ * as a command that goes on; three of them are proof enough. */
 static void first_instant(int signo)
 {
     enum { TRIES = 1000, PROOF = 3 };
@@ -338,7 +338,8 @@ static void words_arrive(int arg)
 /* procagent adds variables of its own (PROCAGENT_*, SM_*); what was there stays, in its order. */
 static bool is_added(const char *variable)
 {
-    return !opt.peer && (strncmp(variable, "PROCAGENT_", 10) == 0 || strncmp(variable, "SM_", 3) == 0);
+    bool ours = strncmp(variable, "PROCAGENT_", 10) == 0 || strncmp(variable, "SM_", 3) == 0;
+    return !opt.peer && ours;
 }
 
 static void environment_arrives(int arg)
@@ -378,7 +379,7 @@ static void folders(int arg)
     char target[PATH_MAX] = "";
     make_folders(odd);
     struct start start = {.command = HELP("cwd"), .cwd = odd};
-    if (launch(&start, &run) && check(wait_text(run.out, "ready\n", opt.patience_ms), "no answer")) {
+    if (launch(&start, &run) && wait_ready(&run)) {
         (void)check(has_line(run.out, odd), "the command is in another folder");
         (void)snprintf(link, sizeof link, "/proc/%d/cwd", (int)run.pid);
         (void)check(readlink(link, target, sizeof target - 1) > 0 && strcmp(target, "/") == 0,

@@ -109,7 +109,7 @@ static void fill_words(void *arg)
     (void)setrlimit(RLIMIT_STACK, &small);
     char *argv[128];
     size_t n = 0;
-    for (; opt.init[n] && n < 100; n++) {
+    for (; n < 100 && opt.init[n]; n++) {
         argv[n] = opt.init[n];
     }
     /* Words as launch.c would put them; exec here, since only exec knows what fits. */

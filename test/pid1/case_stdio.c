@@ -58,7 +58,7 @@ static void keeps_none(int arg)
     struct start start = {.command = HELP("unpipe", "9"), .before = place_pipe, .arg = &ends[1]};
     bool ok = launch(&start, &run);
     (void)close(ends[1]);
-    if (ok && check(wait_text(run.out, "ready", opt.patience_ms), "no answer")) {
+    if (ok && wait_ready(&run)) {
         struct pollfd p = {.fd = ends[0], .events = POLLIN};
         (void)check(poll(&p, 1, opt.peer ? 1000 : 5000) == 1 && (p.revents & POLLHUP),
                     "the init still holds a descriptor that it inherited");
@@ -188,7 +188,8 @@ static void order_kept(int arg)
         have += (size_t)more;
     }
     (void)expect_status(&run, 5, "alternate");
-    (void)check(have == n && memcmp(got, want, n) == 0, "%zu bytes came, not the %zu written", have, n);
+    (void)check(have == n && memcmp(got, want, n) == 0, "%zu bytes came, not the %zu written", have,
+                n);
     finish(&run);
     (void)close(ends[0]);
     free(want);

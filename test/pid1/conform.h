@@ -2,7 +2,7 @@
  *
  * The conformance harness of an init: what its files share. A case starts the init under test (as
  * PID 1 of a new namespace or as an ordinary process) with the helper as its command, in a state
- * of the case's choice, and checks what comes of it. Every wait has a bound; nothing waits for time.
+ * of the case's choice, and checks what comes of it. Every wait is for a condition and has a bound.
  */
 #ifndef PID1_CONFORM_H
 #define PID1_CONFORM_H
@@ -46,7 +46,7 @@ bool fine(void);
 size_t notes(void);
 /* A hang: trying again would take as long. */
 void note_hang(void);
-/* A case about time: run again, up to three times, when a busy machine spoils it. True = once more. */
+/* A case about time: tried up to three times, as a busy machine can spoil it. True = once more. */
 bool once_more(int *attempt);
 
 enum {
@@ -103,6 +103,8 @@ bool launch(const struct start *start, struct run *run);
 bool wait_end(struct run *run, int ms);
 /* The same with opt.patience_ms, a hang and another status than `status` being failures. */
 bool expect_status(struct run *run, int status, const char *what);
+/* Waits until the helper says "ready". */
+bool wait_ready(const struct run *run);
 /* Ends whatever is left, counts strays, closes. For every launched run, ended or not. */
 void finish(struct run *run);
 /* launch, expect_status, finish; also expects that no process was left. */

@@ -111,6 +111,14 @@ static pid_t new_process(void)
     return (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
 }
 
+/* Appending, so that lines of several processes do not overwrite each other. */
+static int capture(const char *name)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC);
+    (void)fcntl(fd, F_SETFL, O_APPEND);
+    return fd;
+}
+
 bool launch(const struct start *start, struct run *run)
 {
     char *argv[MAX_WORDS];
@@ -118,9 +126,7 @@ bool launch(const struct start *start, struct run *run)
     uid_t uid = geteuid();
     gid_t gid = getegid();
     build_argv(start, argv);
-    *run = (struct run){.pidfd = -1,
-                        .out = memfd_create("stdout", MFD_CLOEXEC),
-                        .err = memfd_create("stderr", MFD_CLOEXEC)};
+    *run = (struct run){.pidfd = -1, .out = capture("stdout"), .err = capture("stderr")};
     const int fds[3] = {start->in == FD_DEFAULT ? null : start->in,
                         start->out == FD_DEFAULT ? run->out : start->out,
                         start->err == FD_DEFAULT ? run->err : start->err};
@@ -137,6 +143,11 @@ bool launch(const struct start *start, struct run *run)
     }
     run->pidfd = (int)syscall(SYS_pidfd_open, run->pid, 0);
     return check(run->pidfd >= 0, "pidfd_open: %s", strerror(errno));
+}
+
+bool wait_ready(const struct run *run)
+{
+    return check(wait_text(run->out, "ready", opt.patience_ms), "no answer from the command");
 }
 
 static void take_status(struct run *run)
@@ -169,7 +180,8 @@ bool expect_status(struct run *run, int status, const char *what)
     }
     return run->status >= DIED
                ? check(false, "%s: the init was killed by signal %d", what, run->status - DIED)
-               : check(run->status == status, "%s: status %d instead of %d", what, run->status, status);
+               : check(run->status == status, "%s: status %d instead of %d", what, run->status,
+                       status);
 }
 
 /* Children we have beside living inits: none. What is there came to us as its subreaper. */

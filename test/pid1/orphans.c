@@ -21,8 +21,8 @@ enum { LIFETIME_S = 60 };
 
 /* ---- a writer that outlives its parent ---- */
 
-/* Appends a line every other millisecond. A stubborn one ignores TERM; the others note it, go on for
- * 300 ms, write "end" and leave. */
+/* Appends a line every other millisecond. A stubborn one ignores TERM; the others note it, go on
+ * for 300 ms, write "end" and leave. */
 static void write_on(const char *path, bool stubborn, int ready)
 {
     sigset_t set;
@@ -106,7 +106,7 @@ static void count_siblings(pid_t parent, int *all, int *zombies)
     }
 }
 
-/* orphans N CODE: N double-forked orphans, every third a session leader, each alive for up to 50 ms.
+/* orphans N CODE: N double-forked orphans, every third a session leader, alive for up to 50 ms.
  * Exits with CODE when the init holds no zombie within 1 s of the last orphan's end, else 99. */
 int do_orphans(int argc, char **argv)
 {

@@ -8,11 +8,12 @@ agent=${PROCAGENT:-$top/build/procagent}
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
+pids=()
 # Both modes at once: most of the time is waiting. Results are shown in order.
 for mode in pid1 plain; do
     timeout -k 5 600 "$top/build/test/pid1/conform" --mode "$mode" "$@" -- "$agent" run -- \
         >"$out/$mode" 2>"$out/$mode.err" &
-    pids[${#pids[@]}]=$!
+    pids+=("$!")
 done
 i=0 failed=0
 for mode in pid1 plain; do

@@ -93,7 +93,7 @@ verdict() {
         echo "status 0, and the command did not run"
     elif ((status != 0)) && [[ ! -s $work/err && ! -s $work/ml/output/message ]]; then
         echo "status $status without a word"
-    elif [[ $(grep -E '\+\+\+ (exited|killed)' "$work/trace" | tail -n 1 | awk '{ print $1 }') != "$agent_pid" ]]; then
+    elif [[ $(awk '/\+\+\+ (exited|killed)/ { pid = $1 } END { print pid }' "$work/trace") != "$agent_pid" ]]; then
         echo "a process outlives procagent, or is its zombie"
     fi
 }
@@ -107,7 +107,8 @@ sweep_call() {
         why=$(verdict)
         [[ -z $why ]] || bad+="# $name, call $n, $error: $why"$'\n'
     done
-    statuses=$(tr ' ' '\n' <<<"$statuses" | grep . | sort -n | uniq -c | awk '{ printf "%s%s x%s", sep, $2, $1; sep = ", " }')
+    statuses=$(tr ' ' '\n' <<<"$statuses" | grep . | sort -n | uniq -c |
+        awk '{ printf "%s%s x%s", sep, $2, $1; sep = ", " }')
     count=$((count + 1))
     if [[ -z $bad ]]; then
         echo "ok $count - sweep $name: $((last - first + 1)) failures with $error: status $statuses"

@@ -106,7 +106,7 @@ def main():
     for peer in PEERS:
         if shutil.which(peer[0]):
             table[" ".join(peer)] = measure(["--peer", "--tries", tries], peer)
-    lines = list(table["procagent"]["plain"])
+    lines = sorted(table["procagent"]["plain"], key=lambda line: line[0])
     write(pathlib.Path(sys.argv[1]), table, lines, tries)
 
 

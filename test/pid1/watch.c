@@ -56,7 +56,11 @@ static char *slurp(int fd, size_t *len)
         n += (size_t)got;
         if (n == cap) {
             cap *= 4;
-            text = realloc(text, cap + 1);
+            char *larger = realloc(text, cap + 1);
+            if (!larger) {
+                abort();
+            }
+            text = larger;
         }
     }
     if (!text) {
