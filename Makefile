@@ -72,13 +72,14 @@ $(B)/unit/test_tz: scripts/tzgen.c
 $(B)/test/tzdump: test/tz/tzdump.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -o $@ $< $(LIB)
-PID1_C := $(filter-out test/pid1/helper.c,$(wildcard test/pid1/*.c))
+PID1_HELPER := test/pid1/helper.c test/pid1/orphans.c
+PID1_C := $(filter-out $(PID1_HELPER),$(wildcard test/pid1/*.c))
 $(B)/test/pid1/conform: $(PID1_C) test/pid1/conform.h test/pid1/helper.h
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $(PID1_C)
-$(B)/test/pid1/helper: test/pid1/helper.c test/pid1/helper.h
+$(B)/test/pid1/helper: $(PID1_HELPER) test/pid1/helper.h
 	@mkdir -p $(@D)
-	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -static -o $@ $<
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -static -o $@ $(PID1_HELPER)
 # Fuzz targets: the library is built once with clang's coverage and sanitizers, then linked to each.
 FUZZ_FLAGS := -O1 -g -fno-sanitize-recover=undefined
 $(B)/fuzz/%: test/fuzz/%.c test/fuzz/fuzz.h fuzz-library

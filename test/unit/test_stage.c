@@ -102,7 +102,7 @@ static void test_check(void **state)
     struct input *in = add_input("i", "s3://b/k");
     assert_ok(stage_check(&job, &e), &e);
     in->data_type = S3_MANIFEST_FILE;
-    expect_refused("job.json:1:2: input \"i\": this S3DataType cannot be staged");
+    expect_refused("job.json:1:2: input \"i\": S3DataType ManifestFile cannot be staged");
     in->data_type = S3_PREFIX;
     in->mode = INPUT_PIPE;
     expect_refused("S3InputMode Pipe");
@@ -110,8 +110,10 @@ static void test_check(void **state)
     in->gzip = true;
     expect_refused("S3InputMode Pipe");
     in->gzip = false;
-    in->distribution = DISTRIBUTION_OTHER;
-    expect_refused("this S3DataDistributionType");
+    in->odd = strdup("S3InputMode \"FastFile\"");
+    expect_refused("input \"i\": S3InputMode \"FastFile\" cannot be staged");
+    free(in->odd);
+    in->odd = NULL;
     in->distribution = SHARDED_BY_S3_KEY;
     in->dataset = true;
     expect_refused("a DatasetDefinition");
