@@ -52,13 +52,22 @@ static int say(const char *text)
     return fputs(text, stdout) >= 0 && fflush(stdout) == 0 ? 0 : EXIT_BAD_CALL;
 }
 
+/* The transform gets the working folder we were started in; we keep no mount busy. */
+static int leave_working_folder(struct err *e)
+{
+    job.cwd_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (job.cwd_fd < 0 || chdir("/") != 0) {
+        return err_sys(e, ERR_INTERNAL, errno, "the working folder");
+    }
+    return 0;
+}
+
 static int run(const struct args *args)
 {
     struct err e = {0};
-    job.cwd_fd = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (config_load(&job, args, environ, &e) != 0) {
+    if (config_load(&job, args, environ, &e) != 0 || leave_working_folder(&e) != 0) {
         job_fail(&job, STAGE_CONFIG, &e);
-    } else if (chdir("/") == 0) { /* holds no mount busy; the transform gets cwd_fd */
+    } else {
         job_perform(&job, STORY, STORY_LENGTH);
     }
     report_job(&job);

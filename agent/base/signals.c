@@ -14,7 +14,6 @@
 
 static int fd = -1;
 static int first_stop;
-static int64_t first_stop_ns;
 static int64_t deadline_ns;
 static sigset_t entry_mask;
 static bool entry_ignored[_NSIG];
@@ -82,7 +81,6 @@ int signals_next(void)
     int signo = (int)info.ssi_signo;
     if (signal_is_stop(signo) && first_stop == 0) {
         first_stop = signo;
-        first_stop_ns = clock_monotonic_ns();
     }
     return signo;
 }
@@ -122,11 +120,6 @@ int stop_signal(void)
     while (first_stop == 0 && signals_next() != 0) {
     }
     return first_stop;
-}
-
-int64_t stop_time_ns(void)
-{
-    return first_stop_ns;
 }
 
 void stop_set_deadline(int64_t monotonic_ns)

@@ -39,9 +39,6 @@ bool signal_is_forwarded(int signo);
 /* The first stop signal seen so far, or 0; looks for waiting ones. */
 int stop_signal(void);
 
-/* When that first stop signal was read (CLOCK_MONOTONIC nanoseconds), or 0. */
-int64_t stop_time_ns(void);
-
 /* The job's time ends then (CLOCK_MONOTONIC nanoseconds; 0 = never). */
 void stop_set_deadline(int64_t monotonic_ns);
 int64_t stop_deadline_ns(void);
