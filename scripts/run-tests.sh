@@ -45,6 +45,10 @@ suite_unit() {
 suite_asan() {
     tap "build with sanitizers" make -s asan
     unit_programs build/asan/unit
+    # build.bats is about the static binary.
+    local bats_files
+    mapfile -t bats_files < <(find test/behaviour -name '*.bats' ! -name build.bats | sort)
+    PROCAGENT=build/asan/procagent bats --tap "${bats_files[@]}"
 }
 suite_tz() {
     tap "every zone name against zoneinfo, 2015 to 2037" \

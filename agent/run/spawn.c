@@ -141,8 +141,7 @@ static int explain(const struct spawn_request *request, const struct strvec *can
                      "cannot run %s: the interpreter that its first line names is missing",
                      QUOTED(tried));
     } else if (missing && !strchr(name, '/')) {
-        rc = err_set(e, ERR_EXEC, "command not found: %s is in no folder of PATH (%s)",
-                     QUOTED(name), request->path);
+        rc = err_set(e, ERR_EXEC, "command not found: %s is in no folder of PATH", QUOTED(name));
     } else if (report->sys == ENOEXEC) {
         rc = err_set(e, ERR_EXEC,
                      "cannot run %s: not a program, and no #! line says what should run it",

@@ -4,6 +4,7 @@
  */
 #include "run/supervise.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -156,11 +157,11 @@ static void reap(struct supervisor *s)
     for (;;) {
         int wait_status;
         pid_t pid = waitpid(-1, &wait_status, WNOHANG);
-        if (pid < 0) {
-            handle(s, EV_NOBODY); /* ECHILD; nothing else can come */
+        if (pid < 0 && errno == ECHILD) {
+            handle(s, EV_NOBODY);
             return;
         }
-        if (pid == 0) {
+        if (pid <= 0) {
             break;
         }
         family_forget(s->family, pid);

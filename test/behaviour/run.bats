@@ -35,10 +35,10 @@ pid1() {
     assert_message 'SIGRTMIN|64'
 }
 
-@test "exit status 127: command not found, with the name and PATH" {
+@test "exit status 127: command not found, with the name" {
     PATH=/usr/bin:/bin job -- no-such-command-anywhere
     assert_status 127
-    one_error 'no-such-command-anywhere.*/usr/bin:/bin'
+    one_error 'no-such-command-anywhere" is in no folder of PATH$'
     assert_message 'no-such-command-anywhere'
     job -- "$WORK/missing"
     assert_status 127

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "base/clock.h"
 #include "base/signals.h"
 
 static void dispose(int signo, void (*handler)(int))
@@ -87,8 +88,21 @@ static void test_before_init(void **state)
     struct err e = {0};
     assert_int_equal(signals_next(), 0);
     assert_int_equal(stop_signal(), 0);
-    assert_int_equal(stop_time_ns(), 0);
     assert_int_equal(stop_check(&e), 0);
+}
+
+static int deadline_body(void)
+{
+    struct err e = {0};
+    CHECK(signals_init(&e) == 0);
+    CHECK(stop_deadline_ns() == 0 && stop_check(&e) == 0);
+    stop_set_deadline(clock_monotonic_ns() + 3600 * NS_PER_S);
+    CHECK(stop_check(&e) == 0);
+    stop_set_deadline(clock_monotonic_ns() - 1);
+    CHECK(stop_check(&e) == -ERR_TIMEOUT && e.code == ERR_TIMEOUT);
+    CHECK(raise(SIGTERM) == 0); /* somebody's request comes before the clock's */
+    CHECK(stop_check(&e) == -ERR_STOPPED && e.signo == SIGTERM);
+    return 0;
 }
 
 static int stop_body(void)
@@ -100,13 +114,11 @@ static int stop_body(void)
     CHECK(raise(SIGUSR1) == 0);
     CHECK(raise(SIGWINCH) == 0);
     CHECK(stop_check(&e) == 0); /* reads on, finds none */
-    CHECK(stop_time_ns() == 0);
     CHECK(raise(SIGTERM) == 0);
     CHECK(raise(SIGINT) == 0); /* SIGINT has the lower number: it is read first */
     CHECK(stop_check(&e) == -ERR_STOPPED);
     CHECK(e.code == ERR_STOPPED && e.signo == SIGINT);
     CHECK(strcmp(e.text, "stopped by SIGINT") == 0);
-    CHECK(stop_time_ns() > 0);
     CHECK(signals_next() == SIGTERM); /* a later one changes nothing */
     CHECK(stop_signal() == SIGINT);
     CHECK(signals_next() == 0);
@@ -176,6 +188,7 @@ static void test_stop(void **state)
 {
     (void)state;
     assert_int_equal(in_child(stop_body), 0);
+    assert_int_equal(in_child(deadline_body), 0);
 }
 
 static void test_ignored_at_entry(void **state)
