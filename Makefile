@@ -106,6 +106,8 @@ test: ## the quick half: unit and behaviour
 	scripts/run-tests.sh unit behaviour
 lint: ## style, clang-tidy, cppcheck, shellcheck
 	scripts/run-tests.sh lint
+peers: all ## the test suites of dumb-init and tini against procagent (downloads their sources)
+	scripts/run-tests.sh peers
 bench: all ## speed and memory against the named peers; writes test/bench/RESULTS.md
 	scripts/bench.sh
 fmt: ## clang-format in place
@@ -115,5 +117,5 @@ clean: ## remove build/
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
-.PHONY: all size unit-programs fuzz-programs fuzz-library helpers asan check test lint bench fmt \
+.PHONY: peers all size unit-programs fuzz-programs fuzz-library helpers asan check test lint bench fmt \
         clean help

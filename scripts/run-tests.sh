@@ -60,6 +60,7 @@ suite_pid1() {
     test/pid1/pid1.sh
     test/pid1/sweep.sh
 }
+suite_peers() { test/pid1/peers.sh; }
 suite_docker() { scripts/docker-tests.sh; }
 suite_fuzz() {
     tap "build fuzz targets" make -s fuzz-programs

@@ -58,7 +58,37 @@ def bench_start(work):
                  medians, "tini")
 
 
-BENCHES = {"start": bench_start}
+def status_of(pid, key):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(key + ":"):
+            return int(line.split()[1])
+    raise KeyError(key)
+
+
+def bench_idle(work):
+    """Memory and wake-ups while the command runs."""
+    commands = {
+        "tini": ["/usr/bin/tini", "-s", "--", "sleep", "9"],
+        "procagent": [str(AGENT), "run", "-q", "--ml-root", str(work / "ml"), "--", "sleep", "9"],
+    }
+    running = {name: subprocess.Popen(c, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                      stderr=subprocess.DEVNULL) for name, c in commands.items()}
+    time.sleep(2)
+    before = {n: status_of(p.pid, "voluntary_ctxt_switches") for n, p in running.items()}
+    memory = {n: status_of(p.pid, "VmRSS") for n, p in running.items()}
+    time.sleep(5)
+    after = {n: status_of(p.pid, "voluntary_ctxt_switches") for n, p in running.items()}
+    for p in running.values():
+        p.wait()
+    lines = ["### While the command runs", "", "Target: at most 4 MB resident, no wake-up in 5 s.", "",
+             "| command | resident kB | x tini | wake-ups in 5 s |", "|---|---|---|---|"]
+    for name in commands:
+        lines.append(f"| {name} | {memory[name]} | {memory[name] / memory['tini']:.2f} | "
+                     f"{after[name] - before[name]} |")
+    return lines + [""]
+
+
+BENCHES = {"start": bench_start, "idle": bench_idle}
 
 
 def main():
