@@ -117,5 +117,5 @@ clean: ## remove build/
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
-.PHONY: peers all size unit-programs fuzz-programs fuzz-library helpers asan check test lint bench fmt \
-        clean help
+.PHONY: all size unit-programs fuzz-programs fuzz-library helpers asan check test lint peers bench \
+        fmt clean help

@@ -4,7 +4,7 @@
 # registry. Does nothing when the engine already has an image of that name.
 #
 #   scripts/baseimage.sh                     needs mmdebstrap, a docker engine (DOCKER_HOST), about 20 s
-#   PROCAGENT_PULL=1 scripts/baseimage.sh    tries a pull of the real one first, for at most a minute
+#   BASEIMAGE_PULL=1 scripts/baseimage.sh    tries a pull of the real one first, for at most a minute
 #
 # The packages come from where this machine's own apt gets them when it is Debian 12 itself, and from mmdebstrap's
 # default mirror otherwise. What this machine's apt was told about proxies and dates is told to the image's apt too,
@@ -68,7 +68,7 @@ if docker image inspect "$IMAGE" >/dev/null 2>&1; then
     say "$IMAGE is there"
     exit 0
 fi
-if [ "${PROCAGENT_PULL:-0}" = 1 ] && timeout 60 docker pull --quiet "$IMAGE" >&2; then
+if [ "${BASEIMAGE_PULL:-0}" = 1 ] && timeout 60 docker pull --quiet "$IMAGE" >&2; then
     say "pulled $IMAGE"
     exit 0
 fi

@@ -122,8 +122,8 @@ static int read_child(const struct doc *d, const json_t *object, const char *bas
     return 0;
 }
 
-/* Reads an optional enum member: the index in `words`, 0 when absent, the count when unknown; `odd` (may
- * be NULL) then gets the first such member as `KEY "value"`, owned by the caller. */
+/* Reads an optional enum member: the index in `words`, 0 when absent, the count when unknown; `odd`
+ * (may be NULL) then gets the first such member as `KEY "value"`, owned by the caller. */
 static int read_enum(const struct doc *d, const json_t *object, const char *base, const char *key,
                      const char *const *words, int n, int *out, char **odd)
 {

@@ -72,8 +72,8 @@ int stage_check(struct job *job, struct err *e)
             return err_set(e, ERR_CONFIG, "%s: input \"%s\" has no S3Uri", in->origin, in->name);
         }
         if (in->odd) {
-            return unsupported(in, in->odd, "use S3Prefix, File and FullyReplicated or ShardedByS3Key",
-                               e);
+            return unsupported(in, in->odd,
+                               "use S3Prefix, File and FullyReplicated or ShardedByS3Key", e);
         }
         if (in->data_type != S3_PREFIX) {
             return unsupported(in, "S3DataType ManifestFile", "use S3Prefix", e);

@@ -32,11 +32,11 @@ stop_when() {
 
 # within_a_second GLOB ARG...: TERM and INT; 128+n, and in time at least once each.
 within_a_second() {
-    local signal expected best try
+    local signal expected best
     for signal in TERM INT; do
         expected=$([ $signal = TERM ] && echo 143 || echo 130)
         best=999999
-        for try in 1 2 3; do
+        for _ in 1 2 3; do
             stop_when "$1" $signal "${@:2}"
             [ "$status" -eq "$expected" ]
             assert_message "stopped by SIG$signal"

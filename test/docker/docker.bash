@@ -9,13 +9,13 @@ EXAMPLE_IMAGE=procagent-test/example
 JOB_TIME=2021-12-14T15:30:00Z # half past midnight of the next day in Tokyo
 PARTITION=process_date_jst=2021-12-15
 
-# Builds what the tests run. Sets PROCAGENT_DOCKER_SKIP when there is no engine, unless one is demanded.
+# Builds what the tests run. Sets DOCKER_SKIP when there is no engine, unless one is demanded.
 docker_ready() {
-    export PROCAGENT_DOCKER_SKIP=
+    export DOCKER_SKIP=
     if ! timeout 10 docker version >/dev/null 2>&1; then
-        PROCAGENT_DOCKER_SKIP="no docker engine answers (scripts/dockerd.sh start, as root)"
-        if [ "${CI:-}" = true ] || [ "${PROCAGENT_REQUIRE_DOCKER:-0}" = 1 ]; then
-            echo "$PROCAGENT_DOCKER_SKIP, and CI or PROCAGENT_REQUIRE_DOCKER demands one" >&2
+        DOCKER_SKIP="no docker engine answers (scripts/dockerd.sh start, as root)"
+        if [ "${CI:-}" = true ] || [ "${TEST_REQUIRE_DOCKER:-0}" = 1 ]; then
+            echo "$DOCKER_SKIP, and CI or TEST_REQUIRE_DOCKER demands one" >&2
             return 1
         fi
         return 0
@@ -25,7 +25,7 @@ docker_ready() {
     build_image "$EXAMPLE_IMAGE" "$TOP/container/example" --build-arg "PROCAGENT_IMAGE=$AGENT_IMAGE" || return 1
     # A rebuild leaves its predecessor without a name. The label keeps this to images of these tests.
     docker image prune --force --filter label=procagent.test=1 >/dev/null
-    export PROCAGENT_DOCKER_READY=1
+    export DOCKER_READY=1
 }
 
 # build_image NAME FOLDER [OPTION...]: quiet, unless it fails. The host's network, because an engine's own

@@ -13,8 +13,8 @@ setup_file() {
 
 setup() {
     # bats before 1.3 knows no setup_file.
-    if [ -z "${PROCAGENT_DOCKER_READY:-}${PROCAGENT_DOCKER_SKIP:-}" ]; then docker_ready; fi
-    if [ -n "${PROCAGENT_DOCKER_SKIP:-}" ]; then skip "$PROCAGENT_DOCKER_SKIP"; fi
+    if [ -z "${DOCKER_READY:-}${DOCKER_SKIP:-}" ]; then docker_ready; fi
+    if [ -n "${DOCKER_SKIP:-}" ]; then skip "$DOCKER_SKIP"; fi
 }
 
 teardown() {

@@ -67,7 +67,9 @@ static void signal_sets(void (*before)(void *), uint64_t blocked, uint64_t ignor
     if (launch(&start, &run) && expect_status(&run, 0, "report")) {
         char *report = text_of(run.out, NULL);
         uint64_t has_blocked = set_of(report, "SigBlk:");
-        uint64_t has_ignored = set_of(report, "SigIgn:");
+        /* The libc's own pair: glibc's posix_spawn (make's) leaves it ignored, for good. */
+        const uint64_t libc_pair = UINT64_C(3) << 31;
+        uint64_t has_ignored = set_of(report, "SigIgn:") & ~libc_pair;
         uint64_t has_caught = set_of(report, "SigCgt:");
         (void)check(has_blocked == blocked, "blocked %llx instead of %llx",
                     (unsigned long long)has_blocked, (unsigned long long)blocked);
