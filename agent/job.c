@@ -53,6 +53,8 @@ void job_free(struct job *job)
         free(out->origin);
         free(out->layout);
         free(out->layout_origin);
+        free(out->match);
+        free(out->match_origin);
         free(out->pack);
         free(out->pack_origin);
         free(out->partition_dir);

@@ -41,12 +41,12 @@ struct input {
     enum s3_data_type data_type;
     enum s3_distribution distribution;
     enum s3_input_mode mode;
-    char *odd;            /* the first enum member of unknown value, `S3InputMode "X"`, or NULL */
-    bool gzip;            /* S3CompressionType Gzip */
-    bool app_managed;     /* AppManaged */
-    bool dataset;         /* has a DatasetDefinition instead of an S3Input */
-    uint64_t files;       /* staged files; stage/ */
-    uint64_t bytes;       /* staged bytes; stage/ */
+    char *odd;        /* the first enum member of unknown value, `S3InputMode "X"`, or NULL */
+    bool gzip;        /* S3CompressionType Gzip */
+    bool app_managed; /* AppManaged */
+    bool dataset;     /* has a DatasetDefinition instead of an S3Input */
+    uint64_t files;   /* staged files; stage/ */
+    uint64_t bytes;   /* staged bytes; stage/ */
 };
 
 /* One ProcessingOutputConfig.Outputs[] member. Written by config/, the facts by their stage. */
@@ -58,19 +58,23 @@ struct output {
     char *origin;     /* where it was declared: for errors */
     enum s3_upload_mode upload_mode;
     bool app_managed;
-    bool feature_store;   /* has a FeatureStoreOutput */
-    char *layout;         /* [output X] layout, or NULL */
-    char *layout_origin;  /* where the layout was set */
-    char *pack;           /* [output X] pack: the archive's name, or NULL */
-    char *pack_origin;    /* where that was set */
-    char *partition_dir;  /* the layout with this job's values, "k=v/k2=v2"; partition/ at check */
-    uint64_t partitions;  /* leaf partitions after the run; partition/ */
-    uint64_t moved;       /* files moved into a partition; partition/ */
-    uint64_t members;     /* archive members; pack/ */
+    bool feature_store;  /* has a FeatureStoreOutput */
+    char *layout;        /* [output X] layout, or NULL */
+    char *layout_origin; /* where the layout was set */
+    char *match;         /* [output X] match: names pieces of paths, or NULL */
+    char *match_origin;  /* where that was set */
+    char *pack;          /* [output X] pack: the archive's name, or NULL */
+    char *pack_origin;   /* where that was set */
+    char
+        *partition_dir; /* the layout with this job's values, "k=v/k2=v2", NULL when it differs from
+                           * file to file; partition/ at check */
+    uint64_t partitions;   /* leaf partitions after the run; partition/ */
+    uint64_t moved;        /* files moved into a partition; partition/ */
+    uint64_t members;      /* archive members; pack/ */
     uint64_t packed_bytes; /* bytes of the archive; pack/ */
-    uint64_t files;       /* files at the end: what is, or will be, published; publish/ */
-    uint64_t bytes;       /* their bytes; publish/ */
-    uint64_t skipped;     /* links and special files that are not published; publish/ */
+    uint64_t files;        /* files at the end: what is, or will be, published; publish/ */
+    uint64_t bytes;        /* their bytes; publish/ */
+    uint64_t skipped;      /* links and special files that are not published; publish/ */
 };
 
 enum stage_id { STAGE_CONFIG, STAGE_INPUTS, STAGE_RUN, STAGE_PARTITION, STAGE_PACK, STAGE_PUBLISH };
@@ -86,57 +90,57 @@ struct stage_fact {
 
 /* The transform's end. Written by run/. */
 struct transform {
-    bool started;  /* exec succeeded */
-    bool ended;    /* it was waited for */
-    int status;    /* 0..255, 128+n for a signal */
-    int signo;     /* the signal it died of, or 0 */
-    bool dumped;   /* a core was dumped */
-    unsigned leftovers; /* processes that were still there when it ended */
-    bool timed_out; /* it was ended because the job's time was over */
+    bool started;        /* exec succeeded */
+    bool ended;          /* it was waited for */
+    int status;          /* 0..255, 128+n for a signal */
+    int signo;           /* the signal it died of, or 0 */
+    bool dumped;         /* a core was dumped */
+    unsigned leftovers;  /* processes that were still there when it ended */
+    bool timed_out;      /* it was ended because the job's time was over */
     char last_line[512]; /* the last non-empty line of its stderr, "" when not known; UTF-8 */
 };
 
 struct job {
     /* who and when: config/ */
-    char *name;           /* ProcessingJobName, "" when unknown */
-    char *arn;            /* ProcessingJobArn, "" when unknown */
-    char *current_host;   /* resourceconfig.json current_host, "algo-1" when unknown */
-    struct strvec hosts;  /* resourceconfig.json hosts, in file order; at least one */
-    size_t host_index;    /* place of current_host in hosts */
-    int64_t time_ns;      /* the job's instant, nanoseconds since the epoch */
-    char *timezone;       /* as configured, "UTC" by default */
-    struct tz tz;         /* the same, resolved */
+    char *name;             /* ProcessingJobName, "" when unknown */
+    char *arn;              /* ProcessingJobArn, "" when unknown */
+    char *current_host;     /* resourceconfig.json current_host, "algo-1" when unknown */
+    struct strvec hosts;    /* resourceconfig.json hosts, in file order; at least one */
+    size_t host_index;      /* place of current_host in hosts */
+    int64_t time_ns;        /* the job's instant, nanoseconds since the epoch */
+    char *timezone;         /* as configured, "UTC" by default */
+    struct tz tz;           /* the same, resolved */
     uint64_t max_runtime_s; /* StoppingCondition.MaxRuntimeInSeconds, 0 when absent */
 
     /* what: config/ */
-    char *ml_root;        /* what stands for /opt/ml; absolute */
-    char *config_file;    /* the agent.ini in use, or NULL */
+    char *ml_root;         /* what stands for /opt/ml; absolute */
+    char *config_file;     /* the agent.ini in use, or NULL */
     struct strvec command; /* the transform: words for execve, no shell */
-    char *command_origin; /* where the command was given, NULL without a command */
-    int64_t grace_ns;     /* [run] grace: from a stop signal to KILL */
-    int64_t drain_ns;     /* [run] drain: what leftovers get after the transform's end */
-    int64_t timeout_ns;   /* [run] timeout: the longest time from the agent's start; 0 = none */
-    char *user;           /* [run] user: who runs the transform, or NULL: who runs us */
-    char *user_origin;    /* where that was set */
-    bool no_new_privs;    /* [run] no_new_privs */
-    bool stderr_tail;     /* [run] stderr_tail: relay stderr, to know its last line */
+    char *command_origin;  /* where the command was given, NULL without a command */
+    int64_t grace_ns;      /* [run] grace: from a stop signal to KILL */
+    int64_t drain_ns;      /* [run] drain: what leftovers get after the transform's end */
+    int64_t timeout_ns;    /* [run] timeout: the longest time from the agent's start; 0 = none */
+    char *user;            /* [run] user: who runs the transform, or NULL: who runs us */
+    char *user_origin;     /* where that was set */
+    bool no_new_privs;     /* [run] no_new_privs */
+    bool stderr_tail;      /* [run] stderr_tail: relay stderr, to know its last line */
     struct strvec environment; /* NAME=VALUE: Environment of the request, then [run] env.NAME */
     enum store_kind store_kind;
-    char *store_root;     /* [store] root, absolute; NULL for the platform */
+    char *store_root; /* [store] root, absolute; NULL for the platform */
     struct input *inputs;
     size_t n_inputs;
     struct output *outputs;
     size_t n_outputs;
 
     /* surroundings at entry: main.c */
-    int cwd_fd;           /* the working directory the transform gets */
+    int cwd_fd; /* the working directory the transform gets */
 
     /* facts: each stage its own */
-    int64_t begin_ns;     /* CLOCK_MONOTONIC at main's first lines */
+    int64_t begin_ns;      /* CLOCK_MONOTONIC at main's first lines */
     int64_t begin_real_ns; /* CLOCK_REALTIME then */
     struct stage_fact facts[STAGE_COUNT];
     struct transform transform;
-    struct err failure;   /* the error that ended the job, code ERR_NONE when none did */
+    struct err failure; /* the error that ended the job, code ERR_NONE when none did */
     enum stage_id failed_stage;
 };
 

@@ -347,6 +347,10 @@ static int apply_output(struct job *job, const struct sources *s, const struct s
         set_text(&out->layout, &out->layout_origin, at);
         return 0;
     }
+    if (at->key == KEY_OUTPUT_MATCH) {
+        set_text(&out->match, &out->match_origin, at);
+        return 0;
+    }
     if (at->key == KEY_OUTPUT_PACK) {
         set_text(&out->pack, &out->pack_origin, at);
         return 0;
@@ -378,6 +382,7 @@ static int apply(struct job *job, const struct sources *s, const struct setting 
     case KEY_OUTPUT_LOCAL_PATH:
     case KEY_OUTPUT_S3_URI:
     case KEY_OUTPUT_LAYOUT:
+    case KEY_OUTPUT_MATCH:
     case KEY_OUTPUT_PACK: return apply_output(job, s, at, e);
     }
     return 0;

@@ -35,6 +35,7 @@ const struct key_spec KEY_SPECS[KEY_COUNT] = {
     [KEY_OUTPUT_LOCAL_PATH] = {SECTION_OUTPUT, "local_path"},
     [KEY_OUTPUT_S3_URI] = {SECTION_OUTPUT, "s3_uri"},
     [KEY_OUTPUT_LAYOUT] = {SECTION_OUTPUT, "layout"},
+    [KEY_OUTPUT_MATCH] = {SECTION_OUTPUT, "match"},
     [KEY_OUTPUT_PACK] = {SECTION_OUTPUT, "pack"},
 };
 

@@ -23,10 +23,8 @@ static const struct source_spec {
     enum source source;
     bool takes_name; /* written SOURCE.NAME */
 } SOURCES[] = {
-    {"time", SOURCE_TIME, false},
-    {"env", SOURCE_ENV, true},
-    {"host", SOURCE_HOST, false},
-    {"job", SOURCE_JOB, false},
+    {"time", SOURCE_TIME, false}, {"env", SOURCE_ENV, true},   {"host", SOURCE_HOST, false},
+    {"job", SOURCE_JOB, false},   {"path", SOURCE_PATH, true},
 };
 enum { SOURCE_COUNT = sizeof SOURCES / sizeof *SOURCES };
 
@@ -80,8 +78,8 @@ static int unknown_source(const struct reader *r, const char *word)
     }
     const char *near = nearest_name(word, names, SOURCE_COUNT);
     SCOPE_FREE char *why = xasprintf(
-        "unknown source %s%s%s%s; this version knows {time:%%Y-%%m-%%d}, {env.NAME}, {host} "
-        "and {job}",
+        "unknown source %s%s%s%s; this version knows {time:%%Y-%%m-%%d}, {path.NAME}, {env.NAME}, "
+        "{host} and {job}",
         QUOTED(word), near ? ", did you mean \"" : "", near ? near : "", near ? "\"?" : "");
     return bad(r, why);
 }
@@ -100,12 +98,12 @@ static int read_source(const struct reader *r, const char *inside, struct level 
     }
     const char *rest = inside + n;
     if (spec->takes_name != (*rest == '.')) {
-        return bad(r, spec->takes_name ? "env needs a variable's name: {env.NAME}"
+        return bad(r, spec->takes_name ? "this source needs a name: {env.NAME}, {path.NAME}"
                                        : "this source takes no name");
     }
     if (spec->takes_name) {
         if (rest[1] == '\0' || strchr(rest, ':')) {
-            return bad(r, "write {env.NAME}, without a format");
+            return bad(r, "write {env.NAME} or {path.NAME}, without a format");
         }
         part_add(level, spec->source, xstrdup(rest + 1));
         return 0;
@@ -234,8 +232,30 @@ void layout_free(struct layout *layout)
     *layout = (struct layout){0};
 }
 
-static int expand_time(const struct job *job, const char *format, struct str *out, struct err *e)
+bool layout_uses_path(const struct layout *layout, const char *name)
 {
+    for (size_t i = 0; i < layout->n; i++) {
+        for (size_t k = 0; k < layout->levels[i].n; k++) {
+            const struct part *part = &layout->levels[i].parts[k];
+            if (part->source == SOURCE_PATH && (!name || strcmp(part->text, name) == 0)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What all parts of an expansion share. */
+struct expansion {
+    const struct job *job;
+    const struct path_values *path;
+    enum err_code code;
+    struct err *e;
+};
+
+static int expand_time(const struct expansion *x, const char *format, struct str *out)
+{
+    const struct job *job = x->job;
     int64_t seconds = job->time_ns / NS_PER_S - (job->time_ns % NS_PER_S < 0);
     struct tm tm;
     tz_localtime(&job->tz, seconds, &tm);
@@ -246,31 +266,46 @@ static int expand_time(const struct job *job, const char *format, struct str *ou
     size_t n = strftime(text, sizeof text, format, &tm);
 #pragma GCC diagnostic pop
     if (n == 0) {
-        return err_set(e, ERR_CONFIG, "time format %s makes an empty or too long value",
+        return err_set(x->e, x->code, "time format %s makes an empty or too long value",
                        QUOTED(format));
     }
     str_add(out, text, n);
     return 0;
 }
 
-static int expand_part(const struct part *part, const struct job *job, struct str *out,
-                       struct err *e)
+static const char *path_value(const struct path_values *path, const char *name)
+{
+    for (size_t i = 0; path && i < path->names.n; i++) {
+        if (strcmp(path->names.v[i], name) == 0) {
+            return path->values.v[i];
+        }
+    }
+    return NULL;
+}
+
+static int expand_part(const struct expansion *x, const struct part *part, struct str *out)
 {
     const char *value = part->text;
     switch (part->source) {
-    case SOURCE_TIME: return expand_time(job, part->text, out, e);
+    case SOURCE_TIME: return expand_time(x, part->text, out);
     case SOURCE_ENV:
         value = getenv(part->text);
         if (!value) {
-            return err_set(e, ERR_CONFIG, "environment variable %s is not set", QUOTED(part->text));
+            return err_set(x->e, x->code, "environment variable %s is not set", QUOTED(part->text));
         }
         break;
-    case SOURCE_HOST: value = job->current_host; break;
+    case SOURCE_HOST: value = x->job->current_host; break;
     case SOURCE_JOB:
-        value = job->name;
+        value = x->job->name;
         if (*value == '\0') {
-            return err_set(e, ERR_CONFIG,
+            return err_set(x->e, x->code,
                            "{job}: the job has no name (no processingjobconfig.json)");
+        }
+        break;
+    case SOURCE_PATH:
+        value = path_value(x->path, part->text);
+        if (!value) {
+            return err_set(x->e, x->code, "{path.%s}: match has no {%s}", part->text, part->text);
         }
         break;
     case SOURCE_TEXT: break;
@@ -279,52 +314,54 @@ static int expand_part(const struct part *part, const struct job *job, struct st
     return 0;
 }
 
-static int expand_level(const struct level *level, const struct job *job, struct str *out,
-                        struct err *e)
+static int expand_level(const struct expansion *x, const struct level *level, struct str *out)
 {
+    struct err *e = x->e;
     SCOPE(str_free) struct str value = STR_INIT(VALUE_MAX);
     for (size_t i = 0; i < level->n; i++) {
-        int rc = expand_part(&level->parts[i], job, &value, e);
+        int rc = expand_part(x, &level->parts[i], &value);
         if (rc != 0) {
             return err_prefix(e, "partition key %s", level->key);
         }
     }
     const char *text = str_text(&value);
     if (value.len == 0 || value.overflow) {
-        return err_set(e, ERR_CONFIG, "partition key %s: the value is %s", level->key,
+        return err_set(e, x->code, "partition key %s: the value is %s", level->key,
                        value.overflow ? "longer than 1024 bytes" : "empty");
     }
     if (strcasecmp(text, HIVE_NULL) == 0) {
-        return err_set(e, ERR_CONFIG, "partition key %s: the value %s means null to every reader",
+        return err_set(e, x->code, "partition key %s: the value %s means null to every reader",
                        level->key, HIVE_NULL);
     }
     if (!utf8_valid(text, value.len)) {
-        return err_set(e, ERR_CONFIG, "partition key %s: the value %s is not UTF-8", level->key,
+        return err_set(e, x->code, "partition key %s: the value %s is not UTF-8", level->key,
                        QUOTED(text));
     }
     size_t start = out->len;
     str_printf(out, "%s=", level->key);
     hive_escape(out, text, value.len);
     if (out->len - start > COMPONENT_MAX) {
-        return err_set(e, ERR_CONFIG,
+        return err_set(e, x->code,
                        "partition key %s: the folder name %s has %zu bytes, at most %d fit",
                        level->key, QUOTED(str_text(out) + start), out->len - start, COMPONENT_MAX);
     }
     return 0;
 }
 
-int layout_expand(const struct layout *layout, const struct job *job, char **out, struct err *e)
+int layout_expand(const struct layout *layout, const struct job *job,
+                  const struct path_values *path, enum err_code code, char **out, struct err *e)
 {
-    SCOPE(str_free) struct str path = STR_INIT(0);
+    const struct expansion x = {.job = job, .path = path, .code = code, .e = e};
+    SCOPE(str_free) struct str text = STR_INIT(0);
     for (size_t i = 0; i < layout->n; i++) {
         if (i > 0) {
-            str_putc(&path, '/');
+            str_putc(&text, '/');
         }
-        int rc = expand_level(&layout->levels[i], job, &path, e);
+        int rc = expand_level(&x, &layout->levels[i], &text);
         if (rc != 0) {
             return rc;
         }
     }
-    *out = str_take(&path);
+    *out = str_take(&text);
     return 0;
 }

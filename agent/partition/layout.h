@@ -3,18 +3,19 @@
  * A layout: "key=template" levels joined by "/", as in [output X] layout. A template is text and
  * {source} or {source:format}; {{ and }} stand for braces. Sources whose value is the same for a
  * whole job: time (format: strftime, default %Y-%m-%d, in the job's time zone), env.NAME, host,
- * job.
+ * job. A source that each file has its own value of: path.NAME, a piece of its path (match.h).
  */
 #ifndef PARTITION_LAYOUT_H
 #define PARTITION_LAYOUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
 #include "base/str.h"
 #include "job.h"
 
-enum source { SOURCE_TEXT, SOURCE_TIME, SOURCE_ENV, SOURCE_HOST, SOURCE_JOB };
+enum source { SOURCE_TEXT, SOURCE_TIME, SOURCE_ENV, SOURCE_HOST, SOURCE_JOB, SOURCE_PATH };
 
 /* A piece of a template. */
 struct part {
@@ -41,9 +42,20 @@ enum { LAYOUT_MAX_BYTES = 4096, LAYOUT_MAX_LEVELS = 32 };
 int layout_parse(const char *text, struct layout *out, struct err *e);
 void layout_free(struct layout *layout);
 
-/* The folder that this job's values make of it, "k=v/k2=v2", escaped, into *out (owned by the
- * caller). An empty value, the null sentinel, bytes that are not UTF-8 and over-long names are
- * ERR_CONFIG. */
-int layout_expand(const struct layout *layout, const struct job *job, char **out, struct err *e);
+/* Does a level use {path.`name`}? With NULL: any path source? */
+bool layout_uses_path(const struct layout *layout, const char *name);
+
+/* The values that are a file's own; both lists have the same length. */
+struct path_values {
+    struct strvec names;  /* what {path.NAME} may say */
+    struct strvec values; /* the piece of each name */
+};
+
+/* The folder that this job's (and with path sources this file's) values make of it,
+ * "k=v/k2=v2", escaped, into *out (owned by the caller). `path` is NULL for a layout without
+ * path sources. An empty value, the null sentinel, bytes that are not UTF-8 and over-long
+ * names are errors of code `code`. */
+int layout_expand(const struct layout *layout, const struct job *job,
+                  const struct path_values *path, enum err_code code, char **out, struct err *e);
 
 #endif

@@ -19,6 +19,7 @@
 #include "base/scope.h"
 #include "base/signals.h"
 #include "partition/layout.h"
+#include "partition/match.h"
 #include "partition/tree.h"
 
 static const char STAGE[] = "partition";
@@ -52,22 +53,70 @@ static bool is_off(const char *layout)
     return strcmp(layout, "none") == 0;
 }
 
+/* Every {path.NAME} of the layout is named in the pattern. */
+static int check_names(const struct layout *layout, const struct match *match, struct err *e)
+{
+    for (size_t i = 0; i < layout->n; i++) {
+        for (size_t k = 0; k < layout->levels[i].n; k++) {
+            const struct part *part = &layout->levels[i].parts[k];
+            bool found = part->source != SOURCE_PATH;
+            for (size_t m = 0; m < match->names.n && !found; m++) {
+                found = strcmp(part->text, match->names.v[m]) == 0;
+            }
+            if (!found) {
+                const char *near =
+                    nearest_name(part->text, (const char *const *)match->names.v, match->names.n);
+                return err_set(e, ERR_CONFIG, "{path.%s}: match names no such piece%s%s%s",
+                               part->text, near ? ", did you mean {path." : "", near ? near : "",
+                               near ? "}?" : "");
+            }
+        }
+    }
+    return 0;
+}
+
+/* Reads layout and pattern; a layout without path sources is the same folder for all files. */
+static int read_rules(const struct output *out, struct layout *layout, struct match *match,
+                      struct err *e)
+{
+    int rc = layout_parse(out->layout, layout, e);
+    if (rc == 0 && layout_uses_path(layout, NULL) && !out->match) {
+        rc = err_set(e, ERR_CONFIG,
+                     "the layout uses {path.NAME}: say which piece of a file's path that is, as in "
+                     "match = {year}/{month}/*.csv");
+    }
+    if (rc != 0) {
+        return err_prefix(e, "%s", out->layout_origin);
+    }
+    if (out->match && match_parse(out->match, match, e) != 0) {
+        return err_prefix(e, "%s", out->match_origin);
+    }
+    rc = check_names(layout, match, e);
+    return rc ? err_prefix(e, "%s", out->layout_origin) : 0;
+}
+
 static int check_output(const struct job *job, struct output *out, struct err *e)
 {
     SCOPE(layout_free) struct layout layout = {0};
+    SCOPE(match_free) struct match match = {0};
     if (!out->dir) {
-        return err_set(e, ERR_CONFIG, "output \"%s\" has no LocalPath to lay out", out->name);
+        return err_set(e, ERR_CONFIG, "%s: output \"%s\" has no LocalPath to lay out",
+                       out->layout_origin, out->name);
     }
     if (out->upload_mode != UPLOAD_END_OF_JOB) {
         return err_set(
             e, ERR_CONFIG,
-            "output \"%s\" has S3UploadMode Continuous: files are uploaded while "
+            "%s: output \"%s\" has S3UploadMode Continuous: files are uploaded while "
             "the transform runs, so they cannot be moved into partitions afterwards; use "
             "EndOfJob, or layout = none and let the transform write key=value folders",
-            out->name);
+            out->layout_origin, out->name);
     }
-    int rc = layout_parse(out->layout, &layout, e);
-    return rc ? rc : layout_expand(&layout, job, &out->partition_dir, e);
+    int rc = read_rules(out, &layout, &match, e);
+    if (rc != 0 || layout_uses_path(&layout, NULL)) {
+        return rc;
+    }
+    rc = layout_expand(&layout, job, NULL, ERR_CONFIG, &out->partition_dir, e);
+    return rc ? err_prefix(e, "%s", out->layout_origin) : 0;
 }
 
 int partition_check(struct job *job, struct err *e)
@@ -75,10 +124,15 @@ int partition_check(struct job *job, struct err *e)
     for (size_t i = 0; i < job->n_outputs; i++) {
         struct output *out = &job->outputs[i];
         if (!out->layout || is_off(out->layout)) {
+            if (out->match) {
+                return err_set(e, ERR_CONFIG, "%s: match without a layout that uses its names",
+                               out->match_origin);
+            }
             continue;
         }
-        if (check_output(job, out, e) != 0) {
-            return err_prefix(e, "%s", out->layout_origin);
+        int rc = check_output(job, out, e);
+        if (rc != 0) {
+            return rc;
         }
         if (out->s3_uri && strchr(out->s3_uri, '=')) {
             log_warn(STAGE,
@@ -126,13 +180,83 @@ char *partition_file_name(const char *path, const char *host)
     return xasprintf("%.*s-%s%s", (int)(dot - flat), flat, host, dot);
 }
 
-static void keys_of(const char *partition_dir, struct strvec *keys)
+/* ---- a file's own values ---- */
+
+/* What partitions one output while it is planned. */
+struct rules {
+    const struct job *job;
+    const struct output *out;
+    struct layout layout;
+    struct match match; /* no tokens without a pattern */
+};
+
+static void rules_free(struct rules *r)
 {
-    for (const char *p = partition_dir; *p;) {
-        strvec_take(keys, xstrndup(p, strcspn(p, "=")));
-        p += strcspn(p, "/");
-        p += *p == '/';
+    layout_free(&r->layout);
+    match_free(&r->match);
+}
+
+/* Is the folder at [start, start + n) wholly one piece that the layout uses? Then the partition's name
+ * says it already, and the file's need not. */
+static bool told_by_partition(const struct rules *r, const struct piece *pieces, size_t start,
+                              size_t n)
+{
+    for (size_t i = 0; i < r->match.names.n; i++) {
+        if (pieces[i].start == start && pieces[i].n == n &&
+            layout_uses_path(&r->layout, r->match.names.v[i])) {
+            return true;
+        }
     }
+    return false;
+}
+
+/* The path without the folders that the partition tells; owned by the caller. */
+static char *rest_of_path(const struct rules *r, const char *path, const struct piece *pieces)
+{
+    struct str rest = STR_INIT(0);
+    const char *base = path_base(path);
+    for (const char *p = path; p < base;) {
+        size_t n = strcspn(p, "/");
+        if (!told_by_partition(r, pieces, (size_t)(p - path), n)) {
+            str_add(&rest, p, n + 1);
+        }
+        p += n + 1;
+    }
+    str_puts(&rest, base);
+    return str_take(&rest);
+}
+
+static void path_values_free(struct path_values *v)
+{
+    strvec_free(&v->names);
+    strvec_free(&v->values);
+}
+
+/* The folder a file belongs to and what is left of its path; both owned by the caller. */
+static int place_file(const struct rules *r, const char *path, char **dir, char **rest,
+                      struct err *e)
+{
+    struct piece pieces[MATCH_MAX_NAMES];
+    SCOPE(path_values_free) struct path_values values = {0};
+    if (r->match.n == 0) {
+        *dir = xstrdup(r->out->partition_dir);
+        *rest = xstrdup(path);
+        return 0;
+    }
+    if (!match_path(&r->match, path, pieces)) {
+        return err_set(e, ERR_OUTPUT, "%s does not fit match = %s (%s); every data file must",
+                       QUOTED(path), QUOTED(r->out->match), r->out->match_origin);
+    }
+    for (size_t i = 0; i < r->match.names.n; i++) {
+        strvec_add(&values.names, r->match.names.v[i]);
+        strvec_take(&values.values, xstrndup(path + pieces[i].start, pieces[i].n));
+    }
+    int rc = layout_expand(&r->layout, r->job, &values, ERR_OUTPUT, dir, e);
+    if (rc != 0) {
+        return err_prefix(e, "%s", QUOTED(path));
+    }
+    *rest = rest_of_path(r, path, pieces);
+    return 0;
 }
 
 static int by_target(const void *a, const void *b)
@@ -173,19 +297,23 @@ static int check_moves(struct moves *moves, const struct dir_listing *files, str
     return 0;
 }
 
-static int plan_moves(const struct job *job, const struct output *out,
-                      const struct dir_listing *files, const struct tree *tree, struct moves *moves,
-                      struct err *e)
+static int plan_moves(const struct rules *r, const struct dir_listing *files,
+                      const struct tree *tree, struct moves *moves, struct err *e)
 {
-    const char *host = job->hosts.n > 1 ? job->current_host : NULL;
+    const char *host = r->job->hosts.n > 1 ? r->job->current_host : NULL;
     for (size_t i = 0; i < files->n; i++) {
         if (tree->places[i] != FILE_LOOSE) {
             continue;
         }
-        SCOPE_FREE char *name = partition_file_name(files->v[i].path, host);
+        SCOPE_FREE char *dir = NULL;
+        SCOPE_FREE char *rest = NULL;
+        int rc = place_file(r, files->v[i].path, &dir, &rest, e);
+        if (rc != 0) {
+            return rc;
+        }
+        SCOPE_FREE char *name = partition_file_name(rest, host);
         moves->v = vec_room(moves->v, moves->n, &moves->cap, sizeof *moves->v);
-        moves->v[moves->n++] =
-            (struct move){.from = files->v[i].path, .to = path_join(out->partition_dir, name)};
+        moves->v[moves->n++] = (struct move){.from = files->v[i].path, .to = path_join(dir, name)};
     }
     return check_moves(moves, files, e);
 }
@@ -203,33 +331,80 @@ static void undo(int fd, const struct moves *moves, size_t n)
     }
 }
 
+static size_t folder_length(const char *path)
+{
+    return (size_t)(path_base(path) - path);
+}
+
+static bool same_folder(const char *a, const char *b)
+{
+    size_t n = folder_length(a);
+    return n == folder_length(b) && memcmp(a, b, n) == 0;
+}
+
+/* Moves one file; its partition's folder is made when the move before was to another one. */
+static int make_move(int fd, const char *root, const struct move *at, const struct move *before,
+                     struct err *e)
+{
+    if (!before || !same_folder(at->to, before->to)) {
+        SCOPE_FREE char *dir = xstrndup(at->to, folder_length(at->to) - 1);
+        if (io_mkdirs(fd, dir) != 0) {
+            return err_sys(e, ERR_OUTPUT, errno, "create %s/%s", root, dir);
+        }
+    }
+    if (renameat2(fd, at->from, fd, at->to, RENAME_NOREPLACE) != 0) {
+        return err_sys(e, ERR_OUTPUT, errno, "move %s/%s to %s", root, at->from, at->to);
+    }
+    return 0;
+}
+
 static int make_moves(const struct output *out, const struct moves *moves, struct err *e)
 {
     SCOPE_FD int fd = open(out->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return err_sys(e, ERR_OUTPUT, errno, "%s", out->dir);
     }
-    int rc = stop_check(e);
-    if (rc == 0 && io_mkdirs(fd, out->partition_dir) != 0) {
-        rc = err_sys(e, ERR_OUTPUT, errno, "create %s/%s", out->dir, out->partition_dir);
-    }
+    int rc = 0;
     size_t done = 0;
-    for (; rc == 0 && done < moves->n; done++) {
+    while (rc == 0 && done < moves->n) {
         const struct move *at = &moves->v[done];
         rc = stop_check(e);
-        if (rc == 0 && renameat2(fd, at->from, fd, at->to, RENAME_NOREPLACE) != 0) {
-            rc = err_sys(e, ERR_OUTPUT, errno, "move %s/%s to %s", out->dir, at->from, at->to);
-        }
-        if (rc != 0) {
-            break;
-        }
+        rc = rc ? rc : make_move(fd, out->dir, at, done > 0 ? at - 1 : NULL, e);
+        done += rc == 0;
     }
     if (rc != 0) {
         undo(fd, moves, done);
     }
-    /* the emptied source folders, or the partition that nothing moved to */
+    /* the emptied source folders, or the partitions that nothing moved to */
     dir_prune_empty(fd, ".");
     return rc;
+}
+
+/* Different folders among the placed files and the moves' targets. */
+static uint64_t count_partitions(const struct dir_listing *files, const struct tree *tree,
+                                 const struct moves *moves)
+{
+    SCOPE(strvec_free) struct strvec folders = {0};
+    const char *last = NULL; /* both lists are sorted: a folder's files follow each other */
+    for (size_t i = 0; i < files->n; i++) {
+        const char *path = files->v[i].path;
+        if (tree->places[i] == FILE_PLACED && (!last || !same_folder(last, path))) {
+            strvec_take(&folders, xstrndup(path, folder_length(path)));
+            last = path;
+        }
+    }
+    for (size_t i = 0; i < moves->n; i++) {
+        const char *path = moves->v[i].to;
+        if (i == 0 || !same_folder(moves->v[i - 1].to, path)) {
+            strvec_take(&folders, xstrndup(path, folder_length(path)));
+        }
+    }
+    strvec_sort(&folders);
+    uint64_t n = 0;
+    for (size_t i = 0; i < folders.n; i++) {
+        n += i == 0 || strcmp(folders.v[i - 1], folders.v[i]) != 0;
+    }
+    return n;
 }
 
 /* No layout: only a tree that is partitioned by itself is looked at. */
@@ -250,30 +425,24 @@ static int partition_output(const struct job *job, struct output *out, struct er
     SCOPE(strvec_free) struct strvec keys = {0};
     SCOPE(tree_free) struct tree tree = {0};
     SCOPE(moves_free) struct moves moves = {0};
-    int rc = dir_list(AT_FDCWD, out->dir, "", 0, ERR_OUTPUT, &files, e);
-    if (rc == 0 && out->partition_dir) {
-        keys_of(out->partition_dir, &keys);
+    SCOPE(rules_free) struct rules rules = {.job = job, .out = out};
+    int rc = out->layout ? read_rules(out, &rules.layout, &rules.match, e) : 0;
+    for (size_t i = 0; i < rules.layout.n; i++) {
+        strvec_add(&keys, rules.layout.levels[i].key);
     }
+    rc = rc ? rc : dir_list(AT_FDCWD, out->dir, "", 0, ERR_OUTPUT, &files, e);
     rc = rc ? rc : tree_read(&files, keys.n ? &keys : NULL, &tree, e);
-    if (rc != 0 || !out->partition_dir) {
+    if (rc != 0 || !out->layout) {
         out->partitions = rc ? 0 : tree.partitions;
         return rc ? rc : judge_without_layout(&tree, e);
     }
-    rc = plan_moves(job, out, &files, &tree, &moves, e);
+    rc = plan_moves(&rules, &files, &tree, &moves, e);
     rc = rc || !moves.n ? rc : make_moves(out, &moves, e);
-    if (rc != 0) {
-        return rc;
+    if (rc == 0) {
+        out->moved = moves.n;
+        out->partitions = count_partitions(&files, &tree, &moves);
     }
-    bool new_partition = moves.n > 0;
-    for (size_t i = 0; i < files.n && new_partition; i++) {
-        size_t n = strlen(out->partition_dir);
-        new_partition =
-            !(tree.places[i] == FILE_PLACED && str_starts(files.v[i].path, out->partition_dir) &&
-              files.v[i].path[n] == '/');
-    }
-    out->moved = moves.n;
-    out->partitions = tree.partitions + new_partition;
-    return 0;
+    return rc;
 }
 
 static bool is_wanted(const struct output *out)

@@ -45,6 +45,8 @@ static void print_output(const struct job *job, const struct output *out)
     if (out->partition_dir) {
         printf("             layout %s\n", out->layout);
         printf("             -> %s/\n", out->partition_dir);
+    } else if (out->match) {
+        printf("             layout %s, each file by its path: %s\n", out->layout, out->match);
     } else if (out->layout) {
         printf("             layout %s: left as it is\n", out->layout);
     }

@@ -72,7 +72,7 @@ static void expand(const struct layout *layout, const struct job *job)
     struct err e = {0};
     char *path = NULL;
     REQUIRE(layout->n >= 1 && layout->n <= LAYOUT_MAX_LEVELS);
-    int rc = layout_expand(layout, job, &path, &e);
+    int rc = layout_expand(layout, job, NULL, ERR_CONFIG, &path, &e);
     if (rc != 0) {
         require_error(rc, &e);
         REQUIRE(e.code == ERR_CONFIG && !path);

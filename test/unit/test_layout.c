@@ -40,7 +40,7 @@ static int expand(const char *text, char *buf, size_t size)
     struct layout layout = {0};
     char *dir = NULL;
     int rc = layout_parse(text, &layout, &e);
-    rc = rc ? rc : layout_expand(&layout, &job, &dir, &e);
+    rc = rc ? rc : layout_expand(&layout, &job, NULL, ERR_CONFIG, &dir, &e);
     (void)snprintf(buf, size, "%s", dir ? dir : "");
     free(dir);
     layout_free(&layout);
@@ -210,10 +210,10 @@ static const struct {
     {"a={column.x}", "column 3: unknown source \"column\""},
     {"a={time.x}", "column 3: this source takes no name"},
     {"a={host.x}", "column 3: this source takes no name"},
-    {"a={env}", "column 3: env needs a variable's name"},
-    {"a={env:x}", "column 3: env needs a variable's name"},
-    {"a={env.}", "column 3: write {env.NAME}, without a format"},
-    {"a={env.X:y}", "column 3: write {env.NAME}, without a format"},
+    {"a={env}", "column 3: this source needs a name: {env.NAME}"},
+    {"a={env:x}", "column 3: this source needs a name: {env.NAME}"},
+    {"a={env.}", "column 3: write {env.NAME} or {path.NAME}, without a format"},
+    {"a={env.X:y}", "column 3: write {env.NAME} or {path.NAME}, without a format"},
     {"a={host:x}", "column 3: only time takes a format"},
     {"a={job:x}", "column 3: only time takes a format"},
     {"a={time:}", "column 3: the format is empty"},
