@@ -196,8 +196,8 @@ static void rules_free(struct rules *r)
     match_free(&r->match);
 }
 
-/* Is the folder at [start, start + n) wholly one piece that the layout uses? Then the partition's name
- * says it already, and the file's need not. */
+/* Is the folder at [start, start + n) wholly one piece that the layout uses? Then the partition's
+ * name says it already, and the file's need not. */
 static bool told_by_partition(const struct rules *r, const struct piece *pieces, size_t start,
                               size_t n)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * partition/match: pieces lie in the path in the pattern's order, are not empty and hold no slash. The
- * first line is the pattern, the rest the path.
+ * partition/match: pieces lie in the path in the pattern's order, are not empty and hold no slash.
+ * The first line is the pattern, the rest the path.
  */
 #include "fuzz.h"
 #include "partition/match.h"
