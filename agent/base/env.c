@@ -13,6 +13,17 @@
 /* Shorter values ("1", "en_US") say nothing secret and would riddle every text. */
 enum { HIDE_MIN = 6 };
 
+const char *env_get(char *const *list, const char *name)
+{
+    size_t n = strlen(name);
+    for (size_t i = 0; list[i]; i++) {
+        if (strncmp(list[i], name, n) == 0 && list[i][n] == '=') {
+            return list[i] + n + 1;
+        }
+    }
+    return NULL;
+}
+
 void env_set(struct strvec *list, const char *name, const char *value)
 {
     size_t n = strlen(name);

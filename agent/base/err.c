@@ -76,6 +76,11 @@ int err_prefix(struct err *e, const char *fmt, ...)
     return -(int)e->code;
 }
 
+bool err_is_stop(const struct err *e)
+{
+    return e->code == ERR_STOPPED || e->code == ERR_TIMEOUT;
+}
+
 const char *err_code_name(enum err_code code)
 {
     static const char *const NAMES[] = {

@@ -8,6 +8,7 @@
 #define BASE_ERR_H
 
 #include <errno.h>
+#include <stdbool.h>
 
 /* What the reader of the error should do about it. One table in job.c maps code -> exit status. */
 enum err_code {
@@ -42,6 +43,10 @@ __attribute__((format(printf, 4, 5))) int err_sys(struct err *e, enum err_code c
 
 /* Puts "<formatted text>: " before what `e` says; returns -(int)e->code. */
 __attribute__((format(printf, 2, 3))) int err_prefix(struct err *e, const char *fmt, ...);
+
+/* Did somebody or the clock end the work, rather than the work fail? Context that explains a
+ * failure has no place there. */
+bool err_is_stop(const struct err *e);
 
 /* "config", "input", ...: for reports. */
 const char *err_code_name(enum err_code code);

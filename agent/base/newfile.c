@@ -19,19 +19,9 @@
 #include "base/scope.h"
 #include "base/str.h"
 
-/* The folder part of `path`, "." when it has none; owned by the caller. */
-static char *parent_of(const char *path)
-{
-    const char *base = path_base(path);
-    if (base == path) {
-        return xstrdup(".");
-    }
-    return base - path == 1 ? xstrdup("/") : xstrndup(path, (size_t)(base - path) - 1);
-}
-
 int newfile_open(struct newfile *f, int dir_fd, const char *path, mode_t mode, struct err *e)
 {
-    SCOPE_FREE char *parent = parent_of(path);
+    SCOPE_FREE char *parent = path_parent(path);
     for (int attempt = 0; attempt < 16; attempt++) {
         uint64_t random = 0;
         if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
@@ -55,7 +45,7 @@ int newfile_open(struct newfile *f, int dir_fd, const char *path, mode_t mode, s
 
 static int sync_parent(const struct newfile *f)
 {
-    SCOPE_FREE char *parent = parent_of(f->final);
+    SCOPE_FREE char *parent = path_parent(f->final);
     SCOPE_FD int fd = openat(f->dir_fd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? -1 : fsync(fd);
 }

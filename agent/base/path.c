@@ -66,6 +66,21 @@ const char *path_base(const char *path)
     return slash ? slash + 1 : path;
 }
 
+char *path_parent(const char *path)
+{
+    const char *base = path_base(path);
+    if (base == path) {
+        return xstrdup(".");
+    }
+    return base - path == 1 ? xstrdup("/") : xstrndup(path, (size_t)(base - path) - 1);
+}
+
+bool path_same_folder(const char *a, const char *b)
+{
+    size_t n = (size_t)(path_base(a) - a);
+    return n == (size_t)(path_base(b) - b) && memcmp(a, b, n) == 0;
+}
+
 char *path_absolute(const char *cwd, const char *path)
 {
     return path[0] == '/' ? xstrdup(path) : path_join(cwd, path);

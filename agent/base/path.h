@@ -21,6 +21,12 @@ bool path_within(const char *path, const char *dir);
 /* The part behind the last slash. */
 const char *path_base(const char *path);
 
+/* The folder part of `path`: "." when it has none, "/" below the root; owned by the caller. */
+char *path_parent(const char *path);
+
+/* Do two paths lie in one folder? Neither is the other's folder then. */
+bool path_same_folder(const char *a, const char *b);
+
 /* `path` made absolute against `cwd` (which is absolute), cleaned of nothing; owned by the
  * caller. */
 char *path_absolute(const char *cwd, const char *path);

@@ -44,15 +44,11 @@ static void sources_free(struct sources *s)
     strvec_free(&s->unknown);
 }
 
+/* An empty variable is the same as none. */
 static const char *variable(char *const *environment, const char *name)
 {
-    size_t n = strlen(name);
-    for (size_t i = 0; environment[i]; i++) {
-        if (strncmp(environment[i], name, n) == 0 && environment[i][n] == '=') {
-            return environment[i][n + 1] ? environment[i] + n + 1 : NULL;
-        }
-    }
-    return NULL;
+    const char *value = env_get(environment, name);
+    return value && *value ? value : NULL;
 }
 
 /* ---- the files ---- */

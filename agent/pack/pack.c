@@ -138,11 +138,6 @@ static void keep_members(struct packing *p)
     }
 }
 
-static size_t parent_length(const char *path)
-{
-    return (size_t)(path_base(path) - path);
-}
-
 /* Finds before the work what would go wrong after it: a folder where the archive goes, and folders
  * whose files could not be removed. The listing is sorted, so a folder's files mostly follow each
  * other. */
@@ -161,12 +156,11 @@ static int check_folders(const struct packing *p, struct err *e)
     const char *last = NULL;
     for (size_t i = 0; i < p->files.n; i++) {
         const char *path = p->files.v[i].path;
-        size_t n = parent_length(path);
-        if (last && parent_length(last) == n && memcmp(last, path, n) == 0) {
+        if (last && path_same_folder(last, path)) {
             continue;
         }
         last = path;
-        SCOPE_FREE char *parent = n == 0 ? xstrdup(".") : xstrndup(path, n);
+        SCOPE_FREE char *parent = path_parent(path);
         if (faccessat(p->dir_fd, parent, W_OK | X_OK, AT_EACCESS) != 0) {
             return err_sys(e, ERR_OUTPUT, errno,
                            "folder %s: its files could not be removed once packed", QUOTED(parent));
@@ -228,7 +222,7 @@ static int pack_bytes(struct packing *p, const char *path, int fd, uint64_t size
         if (unchecked >= STOP_STEP) {
             unchecked = 0;
             if (stop_check(e) != 0) {
-                return -ERR_STOPPED;
+                return -(int)e->code;
             }
         }
     }
@@ -360,7 +354,7 @@ int pack_outputs(struct job *job, struct err *e)
         out->members = 0;
         out->packed_bytes = 0;
         int rc = pack_folder(&p, out, e);
-        if (rc == -ERR_STOPPED) {
+        if (rc != 0 && err_is_stop(e)) {
             return rc;
         }
         if (rc != 0) {

@@ -273,14 +273,14 @@ static int expand_time(const struct expansion *x, const char *format, struct str
     return 0;
 }
 
-static const char *path_value(const struct path_values *path, const char *name)
+static int expand_path(const struct expansion *x, const char *name, struct str *out)
 {
-    for (size_t i = 0; path && i < path->names.n; i++) {
-        if (strcmp(path->names.v[i], name) == 0) {
-            return path->values.v[i];
-        }
+    size_t i = x->path ? match_name(x->path->match, name) : 0;
+    if (!x->path || i == x->path->match->names.n) {
+        return err_set(x->e, x->code, "{path.%s}: match has no {%s}", name, name);
     }
-    return NULL;
+    str_add(out, x->path->path + x->path->pieces[i].start, x->path->pieces[i].n);
+    return 0;
 }
 
 static int expand_part(const struct expansion *x, const struct part *part, struct str *out)
@@ -288,6 +288,7 @@ static int expand_part(const struct expansion *x, const struct part *part, struc
     const char *value = part->text;
     switch (part->source) {
     case SOURCE_TIME: return expand_time(x, part->text, out);
+    case SOURCE_PATH: return expand_path(x, part->text, out);
     case SOURCE_ENV:
         value = getenv(part->text);
         if (!value) {
@@ -300,12 +301,6 @@ static int expand_part(const struct expansion *x, const struct part *part, struc
         if (*value == '\0') {
             return err_set(x->e, x->code,
                            "{job}: the job has no name (no processingjobconfig.json)");
-        }
-        break;
-    case SOURCE_PATH:
-        value = path_value(x->path, part->text);
-        if (!value) {
-            return err_set(x->e, x->code, "{path.%s}: match has no {%s}", part->text, part->text);
         }
         break;
     case SOURCE_TEXT: break;

@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "job.h"
+#include "partition/match.h"
 
 enum source { SOURCE_TEXT, SOURCE_TIME, SOURCE_ENV, SOURCE_HOST, SOURCE_JOB, SOURCE_PATH };
 
@@ -45,10 +46,11 @@ void layout_free(struct layout *layout);
 /* Does a level use {path.`name`}? With NULL: any path source? */
 bool layout_uses_path(const struct layout *layout, const char *name);
 
-/* The values that are a file's own; both lists have the same length. */
+/* A file's own values; all borrowed. */
 struct path_values {
-    struct strvec names;  /* what {path.NAME} may say */
-    struct strvec values; /* the piece of each name */
+    const struct match *match;  /* what {path.NAME} may say */
+    const char *path;           /* the file's */
+    const struct piece *pieces; /* where each name's piece lies in it */
 };
 
 /* The folder that this job's (and with path sources this file's) values make of it,

@@ -49,6 +49,15 @@ static bool is_name(const char *s, size_t n)
     return n > 0;
 }
 
+size_t match_name(const struct match *match, const char *name)
+{
+    size_t i = 0;
+    while (i < match->names.n && strcmp(match->names.v[i], name) != 0) {
+        i++;
+    }
+    return i;
+}
+
 static int read_name(struct reader *r)
 {
     size_t n = strcspn(r->at + 1, "}");
@@ -59,10 +68,8 @@ static int read_name(struct reader *r)
         return bad(r, "a name has letters, digits and _ only");
     }
     SCOPE_FREE char *name = xstrndup(r->at + 1, n);
-    for (size_t i = 0; i < r->out->names.n; i++) {
-        if (strcmp(r->out->names.v[i], name) == 0) {
-            return bad(r, "this name stands in the pattern twice");
-        }
+    if (match_name(r->out, name) < r->out->names.n) {
+        return bad(r, "this name stands in the pattern twice");
     }
     if (r->out->names.n == MATCH_MAX_NAMES) {
         return bad(r, "more than 32 names");

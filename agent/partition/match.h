@@ -41,6 +41,9 @@ enum { MATCH_MAX_BYTES = 1024, MATCH_MAX_NAMES = 32 };
 int match_parse(const char *text, struct match *out, struct err *e);
 void match_free(struct match *match);
 
+/* The index of a name in match->names; their count when it is not there. */
+size_t match_name(const struct match *match, const char *name);
+
 /* Does the whole of `path` fit? Then pieces[i] (match->names.n of them) is where names.v[i]
  * lies. The time is bounded by the product of the two lengths. */
 bool match_path(const struct match *match, const char *path, struct piece *pieces);

@@ -53,34 +53,44 @@ static bool is_off(const char *layout)
     return strcmp(layout, "none") == 0;
 }
 
-/* Every {path.NAME} of the layout is named in the pattern. */
-static int check_names(const struct layout *layout, const struct match *match, struct err *e)
+/* What lays out one output. */
+struct rules {
+    const struct job *job;
+    const struct output *out;
+    struct layout layout;
+    struct match match; /* no tokens without a pattern */
+};
+
+static void rules_free(struct rules *r)
 {
-    for (size_t i = 0; i < layout->n; i++) {
-        for (size_t k = 0; k < layout->levels[i].n; k++) {
-            const struct part *part = &layout->levels[i].parts[k];
-            bool found = part->source != SOURCE_PATH;
-            for (size_t m = 0; m < match->names.n && !found; m++) {
-                found = strcmp(part->text, match->names.v[m]) == 0;
+    layout_free(&r->layout);
+    match_free(&r->match);
+}
+
+/* Every {path.NAME} of the layout is named in the pattern. */
+static int check_names(const struct rules *r, struct err *e)
+{
+    const struct strvec *names = &r->match.names;
+    for (size_t i = 0; i < r->layout.n; i++) {
+        for (size_t k = 0; k < r->layout.levels[i].n; k++) {
+            const struct part *part = &r->layout.levels[i].parts[k];
+            if (part->source != SOURCE_PATH || match_name(&r->match, part->text) < names->n) {
+                continue;
             }
-            if (!found) {
-                const char *near =
-                    nearest_name(part->text, (const char *const *)match->names.v, match->names.n);
-                return err_set(e, ERR_CONFIG, "{path.%s}: match names no such piece%s%s%s",
-                               part->text, near ? ", did you mean {path." : "", near ? near : "",
-                               near ? "}?" : "");
-            }
+            const char *near = nearest_name(part->text, (const char *const *)names->v, names->n);
+            return err_set(e, ERR_CONFIG, "{path.%s}: match names no such piece%s%s%s", part->text,
+                           near ? ", did you mean {path." : "", near ? near : "", near ? "}?" : "");
         }
     }
     return 0;
 }
 
 /* Reads layout and pattern; a layout without path sources is the same folder for all files. */
-static int read_rules(const struct output *out, struct layout *layout, struct match *match,
-                      struct err *e)
+static int rules_read(struct rules *r, struct err *e)
 {
-    int rc = layout_parse(out->layout, layout, e);
-    if (rc == 0 && layout_uses_path(layout, NULL) && !out->match) {
+    const struct output *out = r->out;
+    int rc = layout_parse(out->layout, &r->layout, e);
+    if (rc == 0 && layout_uses_path(&r->layout, NULL) && !out->match) {
         rc = err_set(e, ERR_CONFIG,
                      "the layout uses {path.NAME}: say which piece of a file's path that is, as in "
                      "match = {year}/{month}/*.csv");
@@ -88,17 +98,16 @@ static int read_rules(const struct output *out, struct layout *layout, struct ma
     if (rc != 0) {
         return err_prefix(e, "%s", out->layout_origin);
     }
-    if (out->match && match_parse(out->match, match, e) != 0) {
+    if (out->match && match_parse(out->match, &r->match, e) != 0) {
         return err_prefix(e, "%s", out->match_origin);
     }
-    rc = check_names(layout, match, e);
+    rc = check_names(r, e);
     return rc ? err_prefix(e, "%s", out->layout_origin) : 0;
 }
 
 static int check_output(const struct job *job, struct output *out, struct err *e)
 {
-    SCOPE(layout_free) struct layout layout = {0};
-    SCOPE(match_free) struct match match = {0};
+    SCOPE(rules_free) struct rules rules = {.job = job, .out = out};
     if (!out->dir) {
         return err_set(e, ERR_CONFIG, "%s: output \"%s\" has no LocalPath to lay out",
                        out->layout_origin, out->name);
@@ -111,11 +120,11 @@ static int check_output(const struct job *job, struct output *out, struct err *e
             "EndOfJob, or layout = none and let the transform write key=value folders",
             out->layout_origin, out->name);
     }
-    int rc = read_rules(out, &layout, &match, e);
-    if (rc != 0 || layout_uses_path(&layout, NULL)) {
+    int rc = rules_read(&rules, e);
+    if (rc != 0 || layout_uses_path(&rules.layout, NULL)) {
         return rc;
     }
-    rc = layout_expand(&layout, job, NULL, ERR_CONFIG, &out->partition_dir, e);
+    rc = layout_expand(&rules.layout, job, NULL, ERR_CONFIG, &out->partition_dir, e);
     return rc ? err_prefix(e, "%s", out->layout_origin) : 0;
 }
 
@@ -182,20 +191,6 @@ char *partition_file_name(const char *path, const char *host)
 
 /* ---- a file's own values ---- */
 
-/* What partitions one output while it is planned. */
-struct rules {
-    const struct job *job;
-    const struct output *out;
-    struct layout layout;
-    struct match match; /* no tokens without a pattern */
-};
-
-static void rules_free(struct rules *r)
-{
-    layout_free(&r->layout);
-    match_free(&r->match);
-}
-
 /* Is the folder at [start, start + n) wholly one piece that the layout uses? Then the partition's
  * name says it already, and the file's need not. */
 static bool told_by_partition(const struct rules *r, const struct piece *pieces, size_t start,
@@ -226,18 +221,11 @@ static char *rest_of_path(const struct rules *r, const char *path, const struct 
     return str_take(&rest);
 }
 
-static void path_values_free(struct path_values *v)
-{
-    strvec_free(&v->names);
-    strvec_free(&v->values);
-}
-
 /* The folder a file belongs to and what is left of its path; both owned by the caller. */
 static int place_file(const struct rules *r, const char *path, char **dir, char **rest,
                       struct err *e)
 {
     struct piece pieces[MATCH_MAX_NAMES];
-    SCOPE(path_values_free) struct path_values values = {0};
     if (r->match.n == 0) {
         *dir = xstrdup(r->out->partition_dir);
         *rest = xstrdup(path);
@@ -247,10 +235,7 @@ static int place_file(const struct rules *r, const char *path, char **dir, char 
         return err_set(e, ERR_OUTPUT, "%s does not fit match = %s (%s); every data file must",
                        QUOTED(path), QUOTED(r->out->match), r->out->match_origin);
     }
-    for (size_t i = 0; i < r->match.names.n; i++) {
-        strvec_add(&values.names, r->match.names.v[i]);
-        strvec_take(&values.values, xstrndup(path + pieces[i].start, pieces[i].n));
-    }
+    struct path_values values = {.match = &r->match, .path = path, .pieces = pieces};
     int rc = layout_expand(&r->layout, r->job, &values, ERR_OUTPUT, dir, e);
     if (rc != 0) {
         return err_prefix(e, "%s", QUOTED(path));
@@ -331,23 +316,12 @@ static void undo(int fd, const struct moves *moves, size_t n)
     }
 }
 
-static size_t folder_length(const char *path)
-{
-    return (size_t)(path_base(path) - path);
-}
-
-static bool same_folder(const char *a, const char *b)
-{
-    size_t n = folder_length(a);
-    return n == folder_length(b) && memcmp(a, b, n) == 0;
-}
-
 /* Moves one file; its partition's folder is made when the move before was to another one. */
 static int make_move(int fd, const char *root, const struct move *at, const struct move *before,
                      struct err *e)
 {
-    if (!before || !same_folder(at->to, before->to)) {
-        SCOPE_FREE char *dir = xstrndup(at->to, folder_length(at->to) - 1);
+    if (!before || !path_same_folder(at->to, before->to)) {
+        SCOPE_FREE char *dir = path_parent(at->to);
         if (io_mkdirs(fd, dir) != 0) {
             return err_sys(e, ERR_OUTPUT, errno, "create %s/%s", root, dir);
         }
@@ -388,15 +362,15 @@ static uint64_t count_partitions(const struct dir_listing *files, const struct t
     const char *last = NULL; /* both lists are sorted: a folder's files follow each other */
     for (size_t i = 0; i < files->n; i++) {
         const char *path = files->v[i].path;
-        if (tree->places[i] == FILE_PLACED && (!last || !same_folder(last, path))) {
-            strvec_take(&folders, xstrndup(path, folder_length(path)));
+        if (tree->places[i] == FILE_PLACED && (!last || !path_same_folder(last, path))) {
+            strvec_take(&folders, path_parent(path));
             last = path;
         }
     }
     for (size_t i = 0; i < moves->n; i++) {
         const char *path = moves->v[i].to;
-        if (i == 0 || !same_folder(moves->v[i - 1].to, path)) {
-            strvec_take(&folders, xstrndup(path, folder_length(path)));
+        if (i == 0 || !path_same_folder(moves->v[i - 1].to, path)) {
+            strvec_take(&folders, path_parent(path));
         }
     }
     strvec_sort(&folders);
@@ -426,7 +400,7 @@ static int partition_output(const struct job *job, struct output *out, struct er
     SCOPE(tree_free) struct tree tree = {0};
     SCOPE(moves_free) struct moves moves = {0};
     SCOPE(rules_free) struct rules rules = {.job = job, .out = out};
-    int rc = out->layout ? read_rules(out, &rules.layout, &rules.match, e) : 0;
+    int rc = out->layout ? rules_read(&rules, e) : 0;
     for (size_t i = 0; i < rules.layout.n; i++) {
         strvec_add(&keys, rules.layout.levels[i].key);
     }
@@ -459,8 +433,8 @@ int partition_outputs(struct job *job, struct err *e)
             continue;
         }
         if (partition_output(job, out, e) != 0) {
-            return e->code == ERR_STOPPED
-                       ? -ERR_STOPPED
+            return err_is_stop(e)
+                       ? -(int)e->code
                        : err_prefix(e, "output \"%s\"%s", out->name,
                                     out->layout ? "" : " (layout = none publishes it as it is)");
         }

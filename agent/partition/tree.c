@@ -140,10 +140,7 @@ int tree_read(const struct dir_listing *files, const struct strvec *keys, struct
         if (rc != 0) {
             return rc;
         }
-        size_t folder = (size_t)(path_base(path) - path);
-        bool same =
-            last && (size_t)(path_base(last) - last) == folder && !memcmp(last, path, folder);
-        tree.partitions += !same;
+        tree.partitions += !(last && path_same_folder(last, path));
         tree.placed++;
         last = path;
     }

@@ -5,6 +5,7 @@
 #include "run/run.h"
 
 #include <fcntl.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,23 +55,23 @@ static void add_job_facts(const struct job *job, struct strvec *out)
 {
     char time[48];
     struct str hosts = STR_INIT(0);
-    struct str hosts_json = STR_INIT(0);
+    json_t *list = json_array();
     for (size_t i = 0; i < job->hosts.n; i++) {
         str_printf(&hosts, "%s%s", i ? "," : "", job->hosts.v[i]);
-        str_printf(&hosts_json, "%s\"%s\"", i ? "," : "[", job->hosts.v[i]);
+        (void)json_array_append_new(list, json_string(job->hosts.v[i]));
     }
-    str_putc(&hosts_json, ']');
+    SCOPE_FREE char *hosts_json = json_dumps(list, JSON_COMPACT);
     env_set(out, "PROCAGENT_JOB_NAME", job->name);
     env_set(out, "PROCAGENT_JOB_TIME", clock_format_rfc3339(time, sizeof time, job->time_ns));
     env_set(out, "PROCAGENT_HOST", job->current_host);
     env_set(out, "PROCAGENT_HOSTS", str_text(&hosts));
     env_set(out, "SM_CURRENT_HOST", job->current_host);
-    env_set(out, "SM_HOSTS", str_text(&hosts_json));
+    env_set(out, "SM_HOSTS", hosts_json ? hosts_json : "[]");
     if (strcmp(job->ml_root, "/opt/ml") != 0) {
         env_set(out, "PROCAGENT_ML_ROOT", job->ml_root);
     }
     str_free(&hosts);
-    str_free(&hosts_json);
+    json_decref(list);
 }
 
 /* The transform's environment: ours without the agent's own settings, the job's facts, the
@@ -118,20 +119,11 @@ static int give_output_folders(const struct job *job, const struct user *user, s
     return 0;
 }
 
-static const char *path_of(const struct strvec *environment)
-{
-    for (size_t i = 0; i < environment->n; i++) {
-        if (str_starts(environment->v[i], "PATH=")) {
-            return environment->v[i] + strlen("PATH=");
-        }
-    }
-    return "/usr/local/bin:/usr/bin:/bin";
-}
-
 int run_check(struct job *job, struct err *e)
 {
     if (job->command.n == 0) {
-        return err_set(e, ERR_CONFIG, "no command to run: give it after \"procagent run --\" or as "
+        return err_set(e, ERR_CONFIG,
+                       "no command to run: give it after \"procagent run --\" or as "
                        "[run] command in agent.ini");
     }
     set_deadline(job);
@@ -156,9 +148,10 @@ static int run_command(struct job *job, const struct user *user, struct tail *ta
 {
     SCOPE(strvec_free) struct strvec environment = {0};
     build_environment(job, user, &environment);
+    const char *path = env_get(environment.v, "PATH");
     struct spawn_request request = {.argv = job->command.v,
                                     .envp = environment.v,
-                                    .path = path_of(&environment),
+                                    .path = path ? path : "/usr/local/bin:/usr/bin:/bin",
                                     .cwd_fd = job->cwd_fd,
                                     .stderr_fd = tail_child_fd(tail),
                                     .user = user,

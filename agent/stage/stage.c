@@ -207,7 +207,7 @@ static int check_collisions(const struct plan *plan, struct err *e)
 
 static int fetch(const struct item *item, struct store *store, struct err *e)
 {
-    SCOPE_FREE char *folder = xstrndup(item->path, (size_t)(path_base(item->path) - item->path));
+    SCOPE_FREE char *folder = path_parent(item->path);
     if (io_mkdirs(AT_FDCWD, folder) != 0) {
         return err_sys(e, ERR_INPUT, errno, "create folder %s", folder);
     }

@@ -23,14 +23,14 @@
 
 /* An object that was put and waits for the commit. */
 struct pending {
-    char *temp;  /* below root: ".procagent-XXXX/17" */
+    char *temp;  /* below root: ".procagent-<random>/17" */
     char *final; /* below root: "bucket/key" */
 };
 
 struct folder {
     int root_fd;
     char *root;      /* for messages */
-    char *stage_dir; /* ".procagent-XXXX" below root; NULL before the first put */
+    char *stage_dir; /* ".procagent-<random>" below root; NULL before the first put */
     int stage_fd;    /* open and locked while stage_dir exists */
     struct pending *v;
     size_t n;
@@ -203,11 +203,6 @@ static int sync_bytes(const struct folder *f, size_t first, struct err *e)
     return rc;
 }
 
-static char *folder_of(const char *path)
-{
-    return xstrndup(path, (size_t)(path_base(path) - path) - 1);
-}
-
 static int sync_names(const struct folder *f, size_t first, struct err *e)
 {
     if (f->n - first > SYNC_EACH_MAX) {
@@ -215,7 +210,7 @@ static int sync_names(const struct folder *f, size_t first, struct err *e)
     }
     int rc = 0;
     for (size_t i = first; rc == 0 && i < f->n; i++) {
-        SCOPE_FREE char *dir = folder_of(f->v[i].final);
+        SCOPE_FREE char *dir = path_parent(f->v[i].final);
         rc = sync_path(f, dir, e);
     }
     return rc;
@@ -241,7 +236,7 @@ static int move_across(const struct folder *f, const struct pending *p, struct e
 
 static int commit_one(const struct folder *f, const struct pending *p, struct err *e)
 {
-    SCOPE_FREE char *dir = folder_of(p->final);
+    SCOPE_FREE char *dir = path_parent(p->final);
     if (io_mkdirs(f->root_fd, dir) != 0) {
         return err_sys(e, ERR_OUTPUT, errno, "create folder %s/%s", f->root, dir);
     }

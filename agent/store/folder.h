@@ -2,9 +2,9 @@
  *
  * The folder store: s3://bucket/key is the file ROOT/bucket/key. Stands for S3 on a laptop, in
  * tests and in `docker run`. Reads follow links (a link in ROOT is the owner's choice), copies are
- * always copies. What is put waits in a hidden folder ROOT/.procagent-XXXX until the commit renames
- * it; a run that was killed leaves only that folder, which the next run removes (a lock tells that
- * nobody uses it).
+ * always copies. What is put waits in a hidden folder ROOT/.procagent-<random> until the commit
+ * renames it; a run that was killed leaves only that folder, which the next run removes (a lock
+ * tells that nobody uses it).
  */
 #ifndef STORE_FOLDER_H
 #define STORE_FOLDER_H

@@ -6,6 +6,22 @@
 
 #include "base/env.h"
 
+static void test_get(void **state)
+{
+    (void)state;
+    struct strvec list = {0};
+    strvec_add(&list, "AB=1");
+    strvec_add(&list, "A=2=3");
+    strvec_add(&list, "EMPTY=");
+    strvec_add(&list, "NONE");
+    assert_string_equal(env_get(list.v, "A"), "2=3");
+    assert_string_equal(env_get(list.v, "AB"), "1");
+    assert_string_equal(env_get(list.v, "EMPTY"), "");
+    assert_null(env_get(list.v, "NONE"));
+    assert_null(env_get(list.v, "B"));
+    strvec_free(&list);
+}
+
 static void test_set_replaces_in_place(void **state)
 {
     (void)state;
@@ -76,6 +92,7 @@ static void test_hide_cuts_at_a_character(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_get),
         cmocka_unit_test(test_set_replaces_in_place),
         cmocka_unit_test(test_merge),
         cmocka_unit_test(test_hide),

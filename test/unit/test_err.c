@@ -87,12 +87,22 @@ static void test_code_names(void **state)
     assert_string_equal(err_text(ENOENT), "No such file or directory");
 }
 
+static void test_is_stop(void **state)
+{
+    (void)state;
+    for (int code = ERR_NONE; code <= ERR_TIMEOUT; code++) {
+        struct err e = {.code = (enum err_code)code};
+        assert_int_equal(err_is_stop(&e), code == ERR_STOPPED || code == ERR_TIMEOUT);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_set),      cmocka_unit_test(test_sys),
         cmocka_unit_test(test_prefix),   cmocka_unit_test(test_one_line),
         cmocka_unit_test(test_too_long), cmocka_unit_test(test_code_names),
+        cmocka_unit_test(test_is_stop),
     };
     return cmocka_run_group_tests_name("err", tests, NULL, NULL);
 }

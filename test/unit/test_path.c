@@ -92,13 +92,37 @@ static void test_base_and_absolute(void **state)
     }
 }
 
+static void test_parent(void **state)
+{
+    (void)state;
+    static const char *const CASES[][2] = {{"a", "."},     {"a/b", "a"},     {"/a", "/"},
+                                           {"/a/b", "/a"}, {"a/b/c", "a/b"}, {"", "."},
+                                           {"a/b/", "a/b"}};
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        char *parent = path_parent(CASES[i][0]);
+        assert_string_equal(parent, CASES[i][1]);
+        free(parent);
+    }
+}
+
+static void test_same_folder(void **state)
+{
+    (void)state;
+    assert_true(path_same_folder("a", "b"));
+    assert_true(path_same_folder("d/a", "d/b"));
+    assert_true(path_same_folder("/a", "/b"));
+    assert_false(path_same_folder("d/a", "e/b"));
+    assert_false(path_same_folder("d/a", "d/e/b"));
+    assert_false(path_same_folder("d/a", "d"));
+    assert_false(path_same_folder("d/a", "dd/a"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_join),
-        cmocka_unit_test(test_clean),
-        cmocka_unit_test(test_within),
-        cmocka_unit_test(test_base_and_absolute),
+        cmocka_unit_test(test_join),   cmocka_unit_test(test_clean),
+        cmocka_unit_test(test_within), cmocka_unit_test(test_base_and_absolute),
+        cmocka_unit_test(test_parent), cmocka_unit_test(test_same_folder),
     };
     return cmocka_run_group_tests_name("path", tests, NULL, NULL);
 }
