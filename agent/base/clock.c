@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * Clocks and RFC 3339. See clock.h.
+ * Clocks, RFC 3339 and durations. See clock.h.
  */
 #include "base/clock.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#include "base/calendar.h"
 
 static int64_t read_clock(clockid_t id)
 {
@@ -25,135 +27,16 @@ int64_t clock_realtime_ns(void)
     return read_clock(CLOCK_REALTIME);
 }
 
-/* Exactly `digits` decimal digits at *p; moves *p behind them. -1 when they are not there. */
-static int digits_at(const char **p, int digits)
-{
-    int value = 0;
-    for (int i = 0; i < digits; i++) {
-        char c = (*p)[i];
-        if (c < '0' || c > '9') {
-            return -1;
-        }
-        value = value * 10 + (c - '0');
-    }
-    *p += digits;
-    return value;
-}
-
-static bool literal_at(const char **p, char c)
-{
-    if (**p != c) {
-        return false;
-    }
-    (*p)++;
-    return true;
-}
-
-/* Days from 1970-01-01 of a date in the proleptic Gregorian calendar, counted in 400-year eras that
- * start on 1 March, so that the leap day is an era's and a year's last. */
-static int64_t days_from_civil(int64_t year, int month, int day)
-{
-    year -= month <= 2;
-    int64_t era = (year >= 0 ? year : year - 399) / 400;
-    int64_t year_of_era = year - era * 400;
-    int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * 146097 + day_of_era - 719468;
-}
-
-static int days_in_month(int year, int month)
-{
-    static const int DAYS[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return month == 2 && leap ? 29 : DAYS[month - 1];
-}
-
-static bool parse_fraction(const char **p, int64_t *ns)
-{
-    *ns = 0;
-    if (**p != '.') {
-        return true;
-    }
-    (*p)++;
-    int64_t unit = NS_PER_S / 10;
-    const char *start = *p;
-    for (; **p >= '0' && **p <= '9'; (*p)++) {
-        *ns += (**p - '0') * unit;
-        unit /= 10;
-    }
-    return *p > start;
-}
-
-static bool parse_zone(const char **p, int64_t *offset_s)
-{
-    *offset_s = 0;
-    if (**p == 'Z' || **p == 'z') {
-        (*p)++;
-        return true;
-    }
-    int sign = **p == '+' ? 1 : **p == '-' ? -1 : 0;
-    if (sign == 0) {
-        return false;
-    }
-    (*p)++;
-    int hour = digits_at(p, 2);
-    if (hour < 0 || hour > 23 || !literal_at(p, ':')) {
-        return false;
-    }
-    int minute = digits_at(p, 2);
-    if (minute < 0 || minute > 59) {
-        return false;
-    }
-    *offset_s = sign * (hour * 3600 + minute * 60);
-    return true;
-}
-
-static bool parse_date(const char **p, int64_t *days)
-{
-    int year = digits_at(p, 4);
-    if (year < 1678 || year > 2261 || !literal_at(p, '-')) { /* what 64-bit nanoseconds span */
-        return false;
-    }
-    int month = digits_at(p, 2);
-    if (month < 1 || month > 12 || !literal_at(p, '-')) {
-        return false;
-    }
-    int day = digits_at(p, 2);
-    if (day < 1 || day > days_in_month(year, month)) {
-        return false;
-    }
-    *days = days_from_civil(year, month, day);
-    return true;
-}
-
 bool clock_parse_rfc3339(const char *text, int64_t *ns)
 {
-    const char *p = text;
-    int64_t days;
-    if (!parse_date(&p, &days) || (*p != 'T' && *p != 't' && *p != ' ')) {
+    struct calendar_text t;
+    if (!calendar_read(text, strlen(text), &t) || !t.rfc3339) {
         return false;
     }
-    p++;
-    int hour = digits_at(&p, 2);
-    if (hour < 0 || hour > 23 || !literal_at(&p, ':')) {
+    if (t.year < 1678 || t.year > 2261) { /* what 64-bit nanoseconds span */
         return false;
     }
-    int minute = digits_at(&p, 2);
-    if (minute < 0 || minute > 59 || !literal_at(&p, ':')) {
-        return false;
-    }
-    int second = digits_at(&p, 2);
-    if (second < 0 || second > 60) {
-        return false;
-    }
-    second = second == 60 ? 59 : second;
-    int64_t fraction;
-    int64_t offset;
-    if (!parse_fraction(&p, &fraction) || !parse_zone(&p, &offset) || *p != '\0') {
-        return false;
-    }
-    int64_t seconds = days * 86400 + hour * 3600 + minute * 60 + second - offset;
-    *ns = seconds * NS_PER_S + fraction;
+    *ns = (calendar_seconds(&t) - t.offset) * NS_PER_S + t.ns;
     return true;
 }
 
@@ -201,9 +84,18 @@ bool clock_parse_duration(const char *text, int64_t *ns)
             return false;
         }
     }
-    int64_t fraction;
+    int32_t fraction = 0;
     int64_t unit;
-    if (p == text || !parse_fraction(&p, &fraction) || !unit_ns(p, &unit)) {
+    if (p == text) {
+        return false;
+    }
+    if (*p == '.') {
+        p++;
+        if (!calendar_fraction(&p, p + strlen(p), &fraction)) {
+            return false;
+        }
+    }
+    if (!unit_ns(p, &unit)) {
         return false;
     }
     if (whole > limit * NS_PER_S / unit) {

@@ -16,7 +16,8 @@
 #include "base/scope.h"
 #include "base/str.h"
 
-enum { MAX_DEPTH = 128 };
+/* A tree of that depth must still be removable when it lies in a hidden folder of ours. */
+enum { MAX_DEPTH = 128, MAX_DEPTH_OWN = MAX_DEPTH + 8 };
 
 /* A folder on the way down: to see a loop of links, and to know where we are. */
 struct level {
@@ -79,7 +80,7 @@ static int read_names(struct walk *w, const char *rel, struct strvec *names)
             break;
         }
         if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
-            !str_starts(d->d_name, OWN_TEMP_PREFIX)) {
+            ((w->flags & DIR_WITH_OWN) || !str_starts(d->d_name, OWN_TEMP_PREFIX))) {
             strvec_add(names, d->d_name);
         }
     }
@@ -130,7 +131,7 @@ static int visit(struct walk *w, const char *path, const struct level *at)
     if (is_loop(at, &st)) {
         return 0;
     }
-    if (at->depth >= MAX_DEPTH) {
+    if (at->depth >= (w->flags & DIR_WITH_OWN ? MAX_DEPTH_OWN : MAX_DEPTH)) {
         return err_set(w->e, w->code, "%s/%s: more than %d folders deep", w->root, path, MAX_DEPTH);
     }
     if ((w->flags & DIR_WITH_DIRS) && str_starts(path, w->prefix)) {
@@ -185,8 +186,15 @@ static void remove_listed(int dir_fd, const char *root, bool files_too)
     struct err ignored;
     SCOPE(dir_listing_free) struct dir_listing list = {0};
     SCOPE_FD int fd = openat(dir_fd, root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || dir_list(fd, ".", "", DIR_WITH_DIRS, ERR_OUTPUT, &list, &ignored) != 0) {
+    unsigned flags = DIR_WITH_DIRS | (files_too ? DIR_WITH_OWN : 0);
+    if (fd < 0 || dir_list(fd, ".", "", flags, ERR_OUTPUT, &list, &ignored) != 0) {
         return;
+    }
+    for (size_t i = 0; files_too && i < list.n; i++) {
+        /* what lies in a folder that may not be written goes all the same */
+        if (S_ISDIR(list.v[i].mode) && !(list.v[i].mode & S_IWUSR)) {
+            (void)!fchmodat(fd, list.v[i].path, S_IRWXU, 0);
+        }
     }
     for (size_t i = list.n; i-- > 0;) {
         bool is_dir = S_ISDIR(list.v[i].mode);
@@ -203,6 +211,43 @@ void dir_prune_empty(int dir_fd, const char *root)
 
 int dir_remove_tree(int dir_fd, const char *path)
 {
+    if (unlinkat(dir_fd, path, AT_REMOVEDIR) == 0 || errno == ENOENT) {
+        return 0; /* nothing in it */
+    }
     remove_listed(dir_fd, path, true);
     return unlinkat(dir_fd, path, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+void dir_remove_empty_up(int dir_fd, const char *path)
+{
+    SCOPE_FREE char *dir = xstrdup(path);
+    while (strcmp(dir, ".") != 0 && unlinkat(dir_fd, dir, AT_REMOVEDIR) == 0) {
+        char *up = path_parent(dir);
+        free(dir);
+        dir = up;
+    }
+}
+
+bool dir_holds(const char *dir, int fd)
+{
+    struct stat top;
+    struct stat st;
+    struct stat last = {0};
+    if (stat(dir, &top) != 0 || fstat(fd, &st) != 0) {
+        return false;
+    }
+    SCOPE_FD int at = openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    while (at >= 0 && fstat(at, &st) == 0) {
+        if (st.st_dev == top.st_dev && st.st_ino == top.st_ino) {
+            return true;
+        }
+        if (st.st_dev == last.st_dev && st.st_ino == last.st_ino) {
+            return false; /* the root is its own parent */
+        }
+        last = st;
+        int up = openat(at, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        scope_close(&at);
+        at = up;
+    }
+    return false;
 }

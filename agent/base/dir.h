@@ -31,8 +31,9 @@ struct dir_listing {
 };
 
 enum dir_flags {
-    DIR_FOLLOW = 1u << 0,     /* links are seen as what they point to; dangling ones are left out */
-    DIR_WITH_DIRS = 1u << 1,  /* directories are listed too, before what they hold */
+    DIR_FOLLOW = 1u << 0,    /* links are seen as what they point to; dangling ones are left out */
+    DIR_WITH_DIRS = 1u << 1, /* directories are listed too, before what they hold */
+    DIR_WITH_OWN = 1u << 2,  /* the agent's own temporaries are listed too */
 };
 
 /* Lists what lies below `root` (opened relative to dir_fd). `prefix` (may be "") limits the listing
@@ -48,5 +49,11 @@ void dir_prune_empty(int dir_fd, const char *root);
 
 /* Removes the tree `path`, which is ours. Best effort; 0 when it is gone. */
 int dir_remove_tree(int dir_fd, const char *path);
+
+/* Removes the folder `path` and those above it, as far up as they are empty. */
+void dir_remove_empty_up(int dir_fd, const char *path);
+
+/* Is the open folder `fd` the folder `dir`, or does it lie in it? */
+bool dir_holds(const char *dir, int fd);
 
 #endif

@@ -45,6 +45,11 @@ static size_t reserve(struct str *b, size_t n)
     return n;
 }
 
+void str_reserve(struct str *b, size_t n)
+{
+    (void)reserve(b, n);
+}
+
 void str_add(struct str *b, const char *bytes, size_t n)
 {
     n = reserve(b, n);

@@ -22,6 +22,8 @@ struct str {
 
 void str_free(struct str *b);
 void str_clear(struct str *b);
+/* Makes room, so that the next `n` bytes do not move what is there. */
+void str_reserve(struct str *b, size_t n);
 /* Append: bytes, a text, a character, formatted text. */
 void str_add(struct str *b, const char *bytes, size_t n);
 void str_puts(struct str *b, const char *text);

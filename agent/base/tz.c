@@ -1,90 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Zone lookup, yearly rules and calendar arithmetic over the table in tzdata.c.
+ * Zone lookup and yearly rules over the table in tzdata.c.
  * Reading tz database files and parsing their text is the business of scripts/tzgen.c.
  */
 #include "base/tz.h"
 
 #include <string.h>
 
-enum { DAY_SECONDS = 86400, DAYS_0000_TO_1970 = 719468, DAYS_IN_400_YEARS = 146097 };
+#include "base/calendar.h"
+
+enum { DAY_SECONDS = 86400 };
 
 static const int64_t YEAR_1_START = -62135596800;
 static const int64_t YEAR_9999_END = 253402300799;
-
-struct date {
-    int64_t year;
-    int month; /* 1 to 12 */
-    int day;   /* 1 to 31 */
-};
-
-static int64_t floor_div(int64_t a, int64_t b)
-{
-    return a / b - (a % b < 0);
-}
-
-static bool is_leap(int64_t year)
-{
-    return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-}
-
-/*
- * Both conversions count years from March 1, so that the leap day is the last of its year and
- * month lengths follow one linear formula: (153 * month + 2) / 5 days before a month.
- */
-static int64_t days_from_date(int64_t year, int month, int day)
-{
-    int64_t y = month > 2 ? year : year - 1;
-    int64_t era = floor_div(y, 400);
-    int64_t year_of_era = y - era * 400;
-    int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-
-    return era * DAYS_IN_400_YEARS + day_of_era - DAYS_0000_TO_1970;
-}
-
-static struct date date_from_days(int64_t days)
-{
-    int64_t shifted = days + DAYS_0000_TO_1970;
-    int64_t era = floor_div(shifted, DAYS_IN_400_YEARS);
-    int64_t doe = shifted - era * DAYS_IN_400_YEARS;
-    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    int64_t month = (5 * doy + 2) / 153;
-    struct date d;
-
-    d.day = (int)(doy - (153 * month + 2) / 5 + 1);
-    d.month = (int)(month < 10 ? month + 3 : month - 9);
-    d.year = yoe + era * 400 + (d.month <= 2);
-    return d;
-}
-
-static int weekday(int64_t days)
-{
-    int64_t since_thursday = days - floor_div(days, 7) * 7; /* 1970-01-01 was a Thursday */
-
-    return (int)((since_thursday + 4) % 7);
-}
 
 /* Days since 1970 of the first (week 1) to fourth, or last (week 5), weekday of a month. */
 static int64_t nth_weekday(int64_t year, const struct tz_change *c)
 {
     int month = c->month;
-    int64_t first = days_from_date(year, month, 1);
-    int64_t next = month == 12 ? days_from_date(year + 1, 1, 1)
-                               : days_from_date(year, month + 1, 1);
-    int64_t day = first + (c->day - weekday(first) + 7) % 7 + 7 * (c->week - 1);
+    int64_t first = calendar_days(year, month, 1);
+    int64_t next = month == 12 ? calendar_days(year + 1, 1, 1)
+                               : calendar_days(year, month + 1, 1);
+    int64_t day = first + (c->day - calendar_weekday(first) + 7) % 7 + 7 * (c->week - 1);
 
     return day < next ? day : day - 7;
 }
 
 int64_t tz_change_time(const struct tz_change *change, int64_t year, int32_t offset)
 {
-    int64_t day = days_from_date(year, 1, 1);
+    int64_t day = calendar_days(year, 1, 1);
 
     switch ((enum tz_day_kind)change->kind) {
     case TZ_DAY_NO_LEAP:
-        day += change->day - 1 + (is_leap(year) && change->day >= 60);
+        day += change->day - 1 + (calendar_is_leap(year) && change->day >= 60);
         break;
     case TZ_DAY_OF_YEAR:
         day += change->day;
@@ -109,7 +57,8 @@ const struct tz_type *tz_rule_type(const struct tz_rule *rule, int64_t unix_seco
      * latest switch is sought among three years. On a tie the later year's switch wins: that
      * is how POSIX spells daylight saving all year, end of one year = start of the next.
      */
-    int64_t year = date_from_days(floor_div(unix_seconds, DAY_SECONDS)).year;
+    int64_t days = unix_seconds / DAY_SECONDS - (unix_seconds % DAY_SECONDS < 0);
+    int64_t year = calendar_year(days);
     for (int64_t y = year - 1; y <= year + 1; y++) {
         int64_t start = tz_change_time(&rule->start, y, rule->std.offset);
         int64_t end = tz_change_time(&rule->end, y, rule->dst.offset);
@@ -145,22 +94,6 @@ static const struct tz_type *zone_type(const struct tz_zone *zone, int64_t t)
     return &tz_table.types[tz_table.what[zone->first + low - 1]];
 }
 
-static void set_local_fields(int64_t local, struct tm *out)
-{
-    int64_t days = floor_div(local, DAY_SECONDS);
-    int seconds = (int)(local - days * DAY_SECONDS);
-    struct date d = date_from_days(days);
-
-    out->tm_sec = seconds % 60;
-    out->tm_min = seconds / 60 % 60;
-    out->tm_hour = seconds / 3600;
-    out->tm_mday = d.day;
-    out->tm_mon = d.month - 1;
-    out->tm_year = (int)(d.year - 1900);
-    out->tm_wday = weekday(days);
-    out->tm_yday = (int)(days - days_from_date(d.year, 1, 1));
-}
-
 void tz_localtime(const struct tz *tz, int64_t unix_seconds, struct tm *out)
 {
     int64_t t = unix_seconds;
@@ -181,7 +114,7 @@ void tz_localtime(const struct tz *tz, int64_t unix_seconds, struct tm *out)
         out->tm_zone = tz->label[0] ? tz->label : "UTC";
     }
     out->tm_gmtoff = offset;
-    set_local_fields(t + offset, out);
+    calendar_fields(t + offset, out);
 }
 
 static int two_digits(const char *s)

@@ -25,7 +25,7 @@
 #include "base/scope.h"
 #include "base/signals.h"
 #include "base/utf8.h"
-#include "pack/pargz.h"
+#include "base/pargz.h"
 #include "pack/tarball.h"
 
 enum { READ_SIZE = 256 * 1024 };

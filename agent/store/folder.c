@@ -8,12 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/dir.h"
+#include "base/hidden.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/newfile.h"
@@ -29,9 +28,8 @@ struct pending {
 
 struct folder {
     int root_fd;
-    char *root;      /* for messages */
-    char *stage_dir; /* ".procagent-<random>" below root; NULL before the first put */
-    int stage_fd;    /* open and locked while stage_dir exists */
+    char *root;          /* for messages */
+    struct hidden stage; /* what was put waits there; none before the first put */
     struct pending *v;
     size_t n;
     size_t cap;
@@ -49,8 +47,10 @@ static int key_path(const char *bucket, const char *key, enum err_code code, cha
         size_t n = strcspn(p, "/");
         bool dots = (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.');
         if (n == 0 || n > 255 || dots) {
-            return err_set(e, code, "s3://%s/%s cannot be a file of a folder store: a part between "
-                           "slashes is empty, \".\", \"..\" or longer than 255 bytes", bucket, key);
+            return err_set(e, code,
+                           "s3://%s/%s cannot be a file of a folder store: a part between "
+                           "slashes is empty, \".\", \"..\" or longer than 255 bytes",
+                           bucket, key);
         }
         p += n;
         if (*p == '\0') {
@@ -97,63 +97,11 @@ static int folder_get(void *self, const char *bucket, const char *key, uint64_t 
     return io_copy(fd, to_fd, size, false, what, e);
 }
 
-/* Removes the staging folders of runs that are gone: those whose lock nobody holds. */
-static void sweep(const struct folder *f)
-{
-    SCOPE_FD int fd = openat(f->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    SCOPE_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        return;
-    }
-    (void)take_fd(&fd);
-    for (const struct dirent *d = readdir(dir); d; d = readdir(dir)) {
-        if (!str_starts(d->d_name, OWN_TEMP_PREFIX)) {
-            continue;
-        }
-        SCOPE_FD int old =
-            openat(f->root_fd, d->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (old >= 0 && flock(old, LOCK_EX | LOCK_NB) == 0) {
-            (void)dir_remove_tree(f->root_fd, d->d_name);
-        }
-    }
-}
-
-/* 0, or 1 when another run's sweep took the folder before it was locked. */
-static int try_stage_dir(struct folder *f, struct err *e)
-{
-    uint64_t random = 0;
-    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
-        return err_sys(e, ERR_INTERNAL, errno, "getrandom");
-    }
-    SCOPE_FREE char *name = xasprintf(OWN_TEMP_PREFIX "%016llx", (unsigned long long)random);
-    if (mkdirat(f->root_fd, name, 0700) != 0) {
-        return err_sys(e, ERR_OUTPUT, errno, "create %s/%s", f->root, name);
-    }
-    struct stat st;
-    SCOPE_FD int fd = openat(f->root_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        bool swept = errno == ENOENT || errno == EWOULDBLOCK;
-        int rc = swept ? 1 : err_sys(e, ERR_OUTPUT, errno, "lock %s/%s", f->root, name);
-        (void)unlinkat(f->root_fd, name, AT_REMOVEDIR);
-        return rc;
-    }
-    if (fstatat(f->root_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-        return 1;
-    }
-    f->stage_dir = TAKE_PTR(name);
-    f->stage_fd = take_fd(&fd);
-    return 0;
-}
-
 static int make_stage_dir(struct folder *f, struct err *e)
 {
-    sweep(f);
-    int rc = 1;
-    for (int attempt = 0; rc > 0 && attempt < 100; attempt++) {
-        rc = try_stage_dir(f, e);
-    }
-    return rc > 0 ? err_set(e, ERR_OUTPUT, "no folder for temporaries can be kept in %s", f->root)
-                  : rc;
+    struct err ignored; /* what a killed run left and cannot be removed is in nobody's way */
+    (void)hidden_sweep(f->root_fd, f->root, NULL, &ignored);
+    return hidden_make(&f->stage, f->root_fd, f->root, e);
 }
 
 static int folder_put(void *self, const char *bucket, const char *key, int from_fd, uint64_t size,
@@ -162,11 +110,11 @@ static int folder_put(void *self, const char *bucket, const char *key, int from_
     struct folder *f = self;
     SCOPE_FREE char *final = NULL;
     int rc = key_path(bucket, key, ERR_OUTPUT, &final, e);
-    rc = rc || f->stage_dir ? rc : make_stage_dir(f, e);
+    rc = rc || f->stage.name ? rc : make_stage_dir(f, e);
     if (rc != 0) {
         return rc;
     }
-    SCOPE_FREE char *temp = xasprintf("%s/%zu", f->stage_dir, f->n);
+    SCOPE_FREE char *temp = xasprintf("%s/%zu", f->stage.name, f->n);
     SCOPE_FD int fd = openat(f->root_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
         return err_sys(e, ERR_OUTPUT, errno, "create %s/%s", f->root, temp);
@@ -270,17 +218,13 @@ static int folder_commit(void *self, struct err *e)
 static void folder_close(void *self)
 {
     struct folder *f = self;
-    if (f->stage_dir) {
-        (void)dir_remove_tree(f->root_fd, f->stage_dir);
-    }
+    (void)hidden_remove(&f->stage);
     for (size_t i = 0; i < f->n; i++) {
         free(f->v[i].temp);
         free(f->v[i].final);
     }
     free(f->v);
-    free(f->stage_dir);
     free(f->root);
-    scope_close(&f->stage_fd);
     scope_close(&f->root_fd);
     free(f);
 }
@@ -297,7 +241,7 @@ int folder_open(struct store *store, const char *root, struct err *e)
         return err_sys(e, ERR_CONFIG, errno, "the store's root %s", QUOTED(root));
     }
     struct folder *f = xcalloc(1, sizeof *f);
-    *f = (struct folder){.root_fd = fd, .root = xstrdup(root), .stage_fd = -1};
+    *f = (struct folder){.root_fd = fd, .root = xstrdup(root), .stage = HIDDEN_NONE};
     *store = (struct store){.ops = &OPS, .self = f};
     return 0;
 }

@@ -206,6 +206,58 @@ static void test_remove_tree(void **state)
     assert_true(exists(at->fd, "file"));
 }
 
+/* A whole output in a hidden folder: with our own names in it, as deep as outputs may be, and with
+ * folders that may not be written. */
+static void test_remove_odd_trees(void **state)
+{
+    const struct scratch *at = *state;
+    char path[512] = ".procagent-x/new/";
+    for (int i = 0; i < 128; i++) {
+        (void)snprintf(path + strlen(path), sizeof path - strlen(path), "d/");
+    }
+    (void)snprintf(path + strlen(path), sizeof path - strlen(path), "f");
+    write_text(at->fd, path, "x");
+    write_text(at->fd, ".procagent-x/new/.procagent-1.tmp", "x");
+    write_text(at->fd, ".procagent-x/new/ro/f", "x");
+    assert_int_equal(fchmodat(at->fd, ".procagent-x/new/ro", 0555, 0), 0);
+    assert_int_equal(dir_remove_tree(at->fd, ".procagent-x"), 0);
+    assert_false(exists(at->fd, ".procagent-x"));
+}
+
+static void test_remove_empty_up(void **state)
+{
+    const struct scratch *at = *state;
+    make_parents(at->fd, "a/b/c/d/");
+    write_text(at->fd, "a/f", "x");
+    dir_remove_empty_up(at->fd, "a/b/c/d");
+    assert_false(exists(at->fd, "a/b"));
+    assert_true(exists(at->fd, "a/f"));
+    dir_remove_empty_up(at->fd, "a");
+    dir_remove_empty_up(at->fd, ".");
+    assert_true(exists(at->fd, "a/f"));
+}
+
+static void test_holds(void **state)
+{
+    const struct scratch *at = *state;
+    char dir[128];
+    make_parents(at->fd, "a/b/c/");
+    make_parents(at->fd, "ab/");
+    assert_int_equal(symlinkat("a/b", at->fd, "link"), 0);
+    int c = openat(at->fd, "a/b/c", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    static const char *const HOLD[] = {"a", "a/b", "a/b/c", "link", "."};
+    for (size_t i = 0; i < COUNT(HOLD); i++) {
+        (void)snprintf(dir, sizeof dir, "%s/%s", at->path, HOLD[i]);
+        assert_true(dir_holds(dir, c));
+    }
+    assert_true(dir_holds("/", c));
+    (void)snprintf(dir, sizeof dir, "%s/ab", at->path);
+    assert_false(dir_holds(dir, c));
+    assert_false(dir_holds("/nowhere", c));
+    assert_false(dir_holds(dir, at->fd));
+    (void)close(c);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -221,6 +273,9 @@ int main(void)
         TEST(test_depth),
         TEST(test_prune),
         TEST(test_remove_tree),
+        TEST(test_remove_odd_trees),
+        TEST(test_remove_empty_up),
+        TEST(test_holds),
     };
     return cmocka_run_group_tests_name("dir", tests, NULL, NULL);
 }

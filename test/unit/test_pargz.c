@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Unit tests of pack/pargz, which is included so that threads can be refused.
+ * Unit tests of base/pargz, which is included so that threads can be refused.
  */
 #include <pthread.h>
 
@@ -8,7 +8,7 @@ static unsigned threads_allowed = 1000;
 static int create_thread(pthread_t *id, const pthread_attr_t *attr, void *(*run)(void *),
                          void *arg);
 #define pthread_create(id, attr, run, arg) create_thread(id, attr, run, arg)
-#include "../../agent/pack/pargz.c"
+#include "../../agent/base/pargz.c"
 #undef pthread_create
 
 #include <fcntl.h>

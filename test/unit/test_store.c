@@ -272,6 +272,7 @@ static void test_stale_staging_folders(void **state)
     (void)state;
     write_text(at->fd, ".procagent-00000000000000aa/0", "stale");
     write_text(at->fd, ".procagent-00000000000000bb/0", "alive");
+    write_text(at->fd, ".procagent-00000000000000cc/journal", "of a rewrite of the root");
     write_text(at->fd, ".procagent-file", "x");
     write_text(at->fd, "elsewhere/f", "x");
     assert_int_equal(symlinkat("elsewhere", at->fd, ".procagent-link"), 0);
@@ -280,6 +281,7 @@ static void test_stale_staging_folders(void **state)
     assert_ok(put("k", "x"), &e);
     assert_false(exists(at->fd, ".procagent-00000000000000aa"));
     assert_true(exists(at->fd, ".procagent-00000000000000bb/0"));
+    assert_true(exists(at->fd, ".procagent-00000000000000cc/journal"));
     assert_true(exists(at->fd, ".procagent-file"));
     assert_true(exists(at->fd, "elsewhere/f"));
     (void)close(alive);

@@ -21,7 +21,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/err.h"
+#include "base/str.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -167,6 +169,43 @@ static inline void assert_ok(int rc, const struct err *e)
     if (rc != 0) {
         fail_msg("rc %d: %s", rc, e->text);
     }
+}
+
+/* All below a folder, the agent's own names too, a line each: "mode path=content", "mode link->to".
+ * Freed by the caller. */
+static inline char *tree_text(int fd, const char *dir)
+{
+    struct err e;
+    struct str text = STR_INIT(0);
+    struct dir_listing all = {0};
+    int root = openat(fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_ok(dir_list(root, ".", "", DIR_WITH_DIRS | DIR_WITH_OWN, ERR_OUTPUT, &all, &e), &e);
+    for (size_t i = 0; i < all.n; i++) {
+        char link[64] = "";
+        const char *path = all.v[i].path;
+        str_printf(&text, "%06o %s", (unsigned)all.v[i].mode, path);
+        if (S_ISREG(all.v[i].mode)) {
+            char *bytes = read_bytes(root, path, NULL);
+            str_printf(&text, "=%s", bytes);
+            free(bytes);
+        } else if (S_ISLNK(all.v[i].mode)) {
+            assert_true(readlinkat(root, path, link, sizeof link - 1) > 0);
+            str_printf(&text, "->%s", link);
+        }
+        str_putc(&text, '\n');
+    }
+    dir_listing_free(&all);
+    (void)close(root);
+    return str_take(&text);
+}
+
+/* The folder is as `text`, which is freed. */
+static inline void assert_tree(int fd, const char *dir, char *text)
+{
+    char *now = tree_text(fd, dir);
+    assert_string_equal(now, text);
+    free(now);
+    free(text);
 }
 
 #endif

@@ -8,16 +8,16 @@
  * behind it, unless somebody is writing already, who will then find it. So the file is written in
  * order, by one thread at a time, and a slow disk holds back the caller through a full ring.
  */
-#include "pack/pargz.h"
+#include "base/pargz.h"
 
 #include <assert.h>
 #include <libdeflate.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpu.h"
 #include "base/io.h"
 #include "base/mem.h"
 
@@ -270,11 +270,7 @@ int pargz_open_threads(struct pargz **out, int fd, int level, unsigned threads, 
 
 int pargz_open(struct pargz **out, int fd, int level, struct err *e)
 {
-    cpu_set_t set;
-    /* EINVAL: more CPUs than fit the set, hence more than we use. */
-    int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : PARGZ_MAX_THREADS;
-    n = n < 1 ? 1 : n > PARGZ_MAX_THREADS ? PARGZ_MAX_THREADS : n;
-    return pargz_open_threads(out, fd, level, (unsigned)n, e);
+    return pargz_open_threads(out, fd, level, cpu_count(PARGZ_MAX_THREADS), e);
 }
 
 int pargz_write(struct pargz *z, const void *bytes, size_t n, struct err *e)

@@ -14,8 +14,8 @@
  * One thread calls these. Threads start with the second block, so a small archive costs none.
  * Nothing may fork between the first write and finish or abort; both join the pool.
  */
-#ifndef PACK_PARGZ_H
-#define PACK_PARGZ_H
+#ifndef BASE_PARGZ_H
+#define BASE_PARGZ_H
 
 #include <stddef.h>
 #include <stdint.h>
