@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * partition/layout and partition/hive: what a layout makes of hostile values is a legal path of as
- * many folders as it has levels. Lines: $FUZZ_VALUE, host, job name, instant, zone; the rest is the
- * layout.
+ * many folders as it has levels. Lines: $FUZZ_VALUE (its pieces between commas are the columns of a
+ * row), host, job name, instant, zone; the rest is the layout. The host's length says what becomes
+ * of nulls.
  */
 #include "base/clock.h"
 #include "base/utf8.h"
@@ -75,11 +76,73 @@ static void expand(const struct layout *layout, const struct job *job)
     int rc = layout_expand(layout, job, NULL, ERR_CONFIG, &path, &e);
     if (rc != 0) {
         require_error(rc, &e);
-        REQUIRE(e.code == ERR_CONFIG && !path);
+        REQUIRE(e.code == (layout->columns.n ? ERR_INTERNAL : ERR_CONFIG) && !path);
         return;
     }
     check_folder(layout, path);
     free(path);
+}
+
+/* What a bound layout may hold, and no more. */
+static void check_bound(const struct layout *layout, const struct layout *bound)
+{
+    REQUIRE(bound->n == layout->n && bound->columns.n == layout->columns.n);
+    for (size_t i = 0; i < bound->n; i++) {
+        const struct level *level = &bound->levels[i];
+        REQUIRE(level->n > 0 && strcmp(level->key, layout->levels[i].key) == 0);
+        bool text = false;
+        for (size_t k = 0; k < level->n; k++) {
+            const struct part *part = &level->parts[k];
+            bool was_text = text;
+            text = part->source == SOURCE_TEXT;
+            REQUIRE(text ? *part->text && !was_text : part->source == SOURCE_COLUMN);
+            REQUIRE(text || part->column < bound->columns.n);
+        }
+    }
+}
+
+/* One row: the pieces of `value`, over and over. */
+static void fill(const struct layout *bound, const struct value_rules *rules, const char *value)
+{
+    struct field_text *columns = xcalloc(bound->columns.n + 1, sizeof *columns);
+    const char *p = value;
+    for (size_t i = 0; i < bound->columns.n; i++) {
+        columns[i] = (struct field_text){.s = p, .n = strcspn(p, ",")};
+        p += columns[i].n;
+        p = *p ? p + 1 : value;
+    }
+    struct err e = {0};
+    struct str out = STR_INIT(0);
+    int rc = layout_fill(bound, rules, columns, ERR_OUTPUT, &out, &e);
+    if (rc == 0) {
+        REQUIRE(strlen(str_text(&out)) == out.len);
+        check_folder(bound, str_text(&out));
+    } else {
+        require_error(rc, &e);
+        REQUIRE(e.code == ERR_OUTPUT && out.len == 0);
+    }
+    str_free(&out);
+    free(columns);
+}
+
+static void bind_and_fill(const struct layout *layout, const struct job *job, const char *value)
+{
+    static const enum null_policy POLICIES[] = {NULL_PARTITION, NULL_FAIL, NULL_VALUE};
+    size_t choice = strlen(job->current_host);
+    struct table table = {
+        .null = POLICIES[choice % 3], .null_value = job->name, .sentinel_is_null = choice % 2 == 1};
+    struct value_rules rules = {.tz = &job->tz, .table = &table};
+    struct layout bound = {0};
+    struct err e = {0};
+    int rc = layout_bind(layout, job, NULL, ERR_CONFIG, &bound, &e);
+    if (rc == 0) {
+        check_bound(layout, &bound);
+        fill(&bound, &rules, value);
+    } else {
+        require_error(rc, &e);
+        REQUIRE(e.code == ERR_CONFIG && !bound.levels && bound.columns.n == 0);
+    }
+    layout_free(&bound);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -97,6 +160,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int rc = layout_parse(text, &layout, &e);
     if (rc == 0) {
         expand(&layout, &job);
+        bind_and_fill(&layout, &job, value);
     } else {
         require_error(rc, &e);
         REQUIRE(e.code == ERR_CONFIG && !layout.levels && layout.n == 0);
