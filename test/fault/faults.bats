@@ -50,3 +50,32 @@ sweep() {
 @test "kill: while many files are published; the next run completes and sweeps" {
     sweep --many 20 --most 12 kill renameat renameat2 syncfs unlinkat
 }
+
+# An output that is laid out is at any time as the transform wrote it or complete; in place, where the steps
+# between are seen, nothing is lost and a failure or the next run puts it right.
+
+mounts() {
+    unshare -Urm true 2>/dev/null || skip "unshare may not make user and mount namespaces here"
+}
+
+@test "fault: laying out: every call fails; originals or complete, now or in place" {
+    sweep --rewrite --most 12 fail linkat=ENOSPC,EIO,EXDEV,EPERM,EACCES mkdirat=ENOSPC,EIO,EACCES \
+        renameat2=ENOSPC,EIO,EACCES,EXDEV,EPERM,EINVAL unlinkat=EIO,EACCES openat=EACCES,ENOSPC \
+        newfstatat=EIO getdents64=EIO flock=ENOLCK pwrite64=ENOSPC,EIO read=EIO fstat=EIO
+}
+
+@test "fault: laying out in place: every call fails; originals or complete" {
+    mounts
+    sweep --rewrite-in-place --most 12 fail renameat2=ENOSPC,EIO,EACCES,EXDEV,EPERM,EINVAL,EIO+ \
+        renameat=EIO,EACCES mkdirat=ENOSPC,EIO,EACCES unlinkat=EIO,EACCES openat=EACCES,ENOSPC write=ENOSPC,EIO \
+        newfstatat=EIO getdents64=EIO flock=ENOLCK
+}
+
+@test "kill: at every call of laying out; originals or complete, and the next run completes and sweeps" {
+    sweep --rewrite kill all
+}
+
+@test "kill: at every call of laying out in place; nothing is lost, the next run completes and sweeps" {
+    mounts
+    sweep --rewrite-in-place kill all
+}

@@ -2,14 +2,20 @@
 # SPDX-License-Identifier: MIT
 """One small complete job, run again and again, with one system call going wrong each time.
 
-sweep.py fail SYSCALL=ERROR[,ERROR...]...   the N-th call fails, for each N a clean run makes
+sweep.py fail SYSCALL=ERROR[,ERROR...]...   the N-th call fails, for each N a clean run makes; with ERROR+
+                                            all later ones too
 sweep.py kill SYSCALL...                    the agent is killed at the N-th call; then it runs again
 Options before: --agent FILE, --work DIR, --most N (points per call and error; default 90), --many N
-(the transform writes N more files: above 16 the store syncs once instead of each).
+(the transform writes N more files: above 16 the store syncs once instead of each), --rewrite or
+--rewrite-in-place (another job, see below).
 
 The job stages two objects, its transform writes four files to two outputs, one output is laid out, the
 other packed, both are published over a store that holds an older result. strace injects (into the agent
 alone: its children are not traced). Prints what broke a promise; exit status 1 when something did.
+
+--rewrite: three outputs are laid out, by time, by path and by a column, and only the
+calls of that stage fail or are killed at; "kill all" is every one of them. --rewrite-in-place: the same
+where both outputs are mount points.
 """
 import argparse
 import os
@@ -58,6 +64,9 @@ LOCAL = {"in/a.csv": INPUTS["bucket/in/a.csv"], "in/sub/b.csv": INPUTS["bucket/i
          "arch/sub/z.csv": b"z\n"}
 MANY = re.compile(r"part/(?:day=2021-12-15/)?m\d+\.csv")
 LIMIT = 20
+# Calls that change nothing: a kill at one is a kill at the next that does. A few of each are enough.
+LOOKS = {"read", "readlink", "newfstatat", "fcntl", "getdents64", "fgetxattr", "poll", "openat"}
+FEW = 12
 # Calls that removing a temporary needs: when one of them fails, the temporary may stay.
 REMOVAL = {"unlinkat", "openat", "getdents64", "newfstatat", "fstat", "fcntl"}
 
@@ -91,9 +100,13 @@ class Job:
         return [self.agent, "run", "--ml-root", str(self.ml), "-c", str(self.work / "agent.ini"), "--",
                 str(self.work / "transform"), str(self.ml / "processing"), str(self.many)]
 
+    def prefix(self):
+        return []
+
     def run(self, *strace):
         """(status, stderr); strace's options first, none = not traced."""
         prefix = ["strace", "-qq", "-y", "-o", str(self.work / "trace"), *strace] if strace else []
+        prefix = self.prefix() + prefix
         done = subprocess.run(prefix + self.command(), stdin=subprocess.DEVNULL, timeout=LIMIT,
                               capture_output=True, cwd=self.work, check=False)
         return done.returncode, done.stderr.decode(errors="replace")
@@ -103,6 +116,165 @@ class Job:
 
     def objects(self):
         return files_of(self.store)
+
+    def judge_failure(self, syscall, _, status, stderr):
+        return judge_failure(self, syscall, status, stderr)
+
+    def judge_kill(self, status, _):
+        bad = broken_names(self) if status in (-9, 137) else [f"status {status}, not killed"]
+        return bad + judge_second_run(self, "after the kill")
+
+    def points(self, syscalls):
+        return calls_of_a_clean_run(self, syscalls)
+
+
+REWRITE_INI = """[job]
+time = 2021-12-14T15:30:00Z
+[output "day"]
+local_path = /opt/ml/processing/day
+s3_uri = s3://bucket/day
+layout = d={time:%Y-%m-%d}
+[output "tree"]
+local_path = /opt/ml/processing/tree
+s3_uri = s3://bucket/tree
+match = {y}/{m}/*.csv
+layout = y={path.y}/m={path.m}
+[output "rows"]
+local_path = /opt/ml/processing/rows
+s3_uri = s3://bucket/rows
+layout = k={column.k}
+on_bad_row = reject
+"""
+REWRITE_FILES = ["day/a.csv", "day/b.csv", "day/sub/c.csv", "day/sub/deep/d.csv", "day/_SUCCESS", "day/.x/y",
+                 "tree/2021/01/a.csv", "tree/2021/02/a.csv", "tree/2022/01/a.csv", "tree/2022/01/b.csv",
+                 "tree/_meta/info", "tree/y=2020/m=12/old.csv", "rows/x.csv", "rows/sub/y.csv", "rows/_SUCCESS"]
+REWRITE_OUTPUTS = ("day", "tree", "rows")
+ROWS = "id,k\n1,a\n2,b\n3\n4,a\n\"5\n\",\n"  # the third is set aside
+# Errors of linkat and renameat2 by which a file system says that it cannot do that.
+NOT_THIS_WAY = ("EXDEV", "EPERM", "EACCES", "EINVAL", "ENOSPC")
+
+
+class Rewrite(Job):
+    """A job that only lays out what is there. An output is at any time the old or the new tree; in place,
+    between the journal and its end, nothing is lost; and the next run gives the new one."""
+
+    def __init__(self, agent, work, in_place):
+        super().__init__(agent, work, 0)
+        self.in_place = in_place
+        self.old = None
+
+    def write(self, outputs):
+        for name in REWRITE_FILES:
+            path = self.ml / "processing" / name
+            if name.split("/")[0] in outputs:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(ROWS if name.endswith(("x.csv", "y.csv")) else f"bytes of {name}\n")
+
+    def fresh(self):
+        self.fresh_ml()
+        self.write(REWRITE_OUTPUTS)
+        (self.ml / "processing/day/link").symlink_to("nowhere")
+        (self.ml / "processing/tree/empty").mkdir()
+        (self.work / "agent.ini").write_text(REWRITE_INI)
+
+    def command(self):
+        return [self.agent, "run", "--ml-root", str(self.ml), "-c", str(self.work / "agent.ini"), "--", "true"]
+
+    def prefix(self):
+        if not self.in_place:
+            return []
+        binds = "".join(f'mount --bind "{p}" "{p}" && ' for p in map(self.output, REWRITE_OUTPUTS))
+        return ["unshare", "-Urm", "sh", "-c", binds + 'exec "$@"', "sh"]
+
+    def output(self, name):
+        return self.ml / "processing" / name
+
+    def points(self, syscalls):
+        """As calls_of_a_clean_run, for what the partition stage calls."""
+        self.fresh()
+        self.old = {name: tree_of(self.output(name)) for name in REWRITE_OUTPUTS}
+        status, stderr = self.run("-e", "trace=all")
+        if status != 0:
+            sys.exit(f"the clean run ended with {status}: {stderr}")
+        self.new = {name: tree_of(self.output(name)) for name in REWRITE_OUTPUTS}
+        trace = self.trace()
+        marks = [i for i, line in enumerate(trace) if "procagent: run: true exited" in line
+                 or "procagent: partition: output" in line]
+        if len(marks) != 1 + len(REWRITE_OUTPUTS) or self.new == self.old:
+            sys.exit(f"the clean run did not do what it should: {stderr}")
+        exchanged = any("RENAME_EXCHANGE" in line for line in trace)
+        if exchanged == self.in_place:
+            sys.exit("the clean run took the other way")
+        count, points = {}, {}
+        for i, line in enumerate(trace):
+            found = re.match(r"(\w+)\(", line)
+            name = found.group(1) if found else ""
+            count[name] = count.get(name, 0) + 1
+            if found and marks[0] < i <= marks[-1] and name != "close" and (name in syscalls or "all" in syscalls):
+                points.setdefault(name, []).append(count[name])
+        return points
+
+    def seen(self, tree):
+        """What counts at a kill: in place, empty folders may be there still, or already."""
+        return {p: data for p, data in tree.items() if data != "folder"} if self.in_place else tree
+
+    def states(self):
+        """Each output's: "old", "new" or "mixed"; what is broken."""
+        states, bad = {}, []
+        for name in REWRITE_OUTPUTS:
+            now = self.seen(tree_of(self.output(name)))
+            states[name] = "new" if now == self.seen(self.new[name]) else \
+                "old" if now == self.seen(self.old[name]) else "mixed"
+            everything = [p.read_bytes() for p in self.output(name).rglob("*") if p.is_file()]
+            lost = [p for p, data in self.old[name].items() if isinstance(data, bytes) and data not in everything]
+            if states[name] == "mixed" and not self.in_place:
+                bad.append(f"{name} is neither the old nor the new tree: {sorted(now)}")
+            if lost and not (name == "rows" and states[name] == "new"):  # its files are not kept whole
+                bad.append(f"{name}: lost {lost}")
+        return states, bad
+
+    def judge_next_run(self, anew):
+        """What runs next: nothing, or the same transform again where its files are not in place yet."""
+        states, _ = self.states()
+        if anew:
+            self.write([name for name, state in states.items() if state != "new"])
+        status, stderr = self.run()
+        bad = [] if status == 0 else [f"the next run ended with {status}: {stderr}"]
+        for name in REWRITE_OUTPUTS:
+            now = tree_of(self.output(name))
+            if now != self.new[name]:
+                bad.append(f"the next run made {sorted(now)} of {name}")
+        left = leftovers(self.work)
+        return bad + ([f"not swept: {left}"] if left else [])
+
+    def judge_failure(self, syscall, error, status, stderr):
+        states, bad = self.states()
+        if syscall in ("linkat", "renameat2") and error in NOT_THIS_WAY and status != 0 and not self.in_place:
+            bad.append("no exchange is no reason to fail")
+        errors = re.findall(r"^procagent: (?:\w+: )?error: .*", stderr, re.M)
+        if status == 0 and set(states.values()) != {"new"}:
+            bad.append(f"status 0 with {states}")
+        if status not in (0, 125) or len(errors) != (status != 0):
+            bad.append(f"status {status}, {len(errors)} error lines")
+        left = leftovers(self.work)
+        stuck = "the next run will try again" in stderr and self.in_place
+        if status != 0 and "mixed" in states.values() and not stuck:
+            bad.append(f"a failure left {states}: {stderr}")
+        if left and syscall not in REMOVAL and not stuck:
+            bad.append(f"left behind: {left}")
+        return bad + (self.judge_next_run(False) if left else [])
+
+    def judge_kill(self, status, n):
+        _, bad = self.states()
+        if status not in (-9, 137, 0):
+            bad.append(f"status {status}")
+        return bad + self.judge_next_run(n % 2)
+
+
+def tree_of(root):
+    """{path: bytes, "link" or "folder"}, the agent's own names left out."""
+    return {str(p.relative_to(root)): "link" if p.is_symlink() else "folder" if p.is_dir() else p.read_bytes()
+            for p in sorted(root.rglob("*")) if ".procagent-" not in str(p.relative_to(root))}
 
 
 def files_of(root):
@@ -210,20 +382,20 @@ def describe(job, syscall):
 
 
 def sweep_fail(job, wanted, most):
-    points = calls_of_a_clean_run(job, [w.split("=")[0] for w in wanted])
+    points = job.points([w.split("=")[0] for w in wanted])
     runs, broken = 0, 0
     for want in wanted:
         syscall, errors = want.split("=")
         for error in errors.split(","):
-            statuses = {}
-            for n in sample(points[syscall], most):
+            statuses, plus = {}, "+" if error.endswith("+") else ""
+            for n in sample(points.get(syscall, []), most):
                 job.fresh()
                 bad = []
                 try:
                     status, stderr = job.run("-e", f"trace={syscall}",
-                                             f"--inject={syscall}:error={error}:when={n}")
+                                             f"--inject={syscall}:error={error.rstrip('+')}:when={n}{plus}")
                     statuses[status] = statuses.get(status, 0) + 1
-                    bad = judge_failure(job, syscall, status, stderr)
+                    bad = job.judge_failure(syscall, error, status, stderr)
                 except subprocess.TimeoutExpired:
                     bad = [f"no end within {LIMIT} s"]
                 runs += 1
@@ -231,20 +403,19 @@ def sweep_fail(job, wanted, most):
                     broken += 1
                     print(f"{syscall} {n} {error}: {describe(job, syscall)}")
                     print("    " + "\n    ".join(bad))
-            print(f"{syscall} {error}: {len(points[syscall])} calls, runs by status: {statuses}")
+            print(f"{syscall} {error}: {len(points.get(syscall, []))} calls, runs by status: {statuses}")
     print(f"{runs} runs, {broken} broke a promise")
     return runs > 0 and broken == 0
 
 
 def sweep_kill(job, syscalls, most):
-    points = calls_of_a_clean_run(job, syscalls)
+    points = job.points(syscalls)
     runs, broken = 0, 0
-    for syscall in syscalls:
-        for n in sample(points[syscall], most):
+    for syscall in points:
+        for n in sample(points[syscall], min(most, FEW) if "all" in syscalls and syscall in LOOKS else most):
             job.fresh()
             status, _ = job.run("-e", f"trace={syscall}", f"--inject={syscall}:signal=KILL:when={n}")
-            bad = broken_names(job) if status in (-9, 137) else [f"status {status}, not killed"]
-            bad += judge_second_run(job, "after the kill")
+            bad = job.judge_kill(status, n)
             runs += 1
             if bad:
                 broken += 1
@@ -260,6 +431,8 @@ def main():
     parser.add_argument("--work", required=True)
     parser.add_argument("--most", type=int, default=90)
     parser.add_argument("--many", type=int, default=0)
+    parser.add_argument("--rewrite", action="store_true")
+    parser.add_argument("--rewrite-in-place", action="store_true")
     parser.add_argument("what", choices=["fail", "kill"])
     parser.add_argument("calls", nargs="+")
     args = parser.parse_args()
@@ -267,7 +440,9 @@ def main():
         del os.environ[name]
     work = pathlib.Path(args.work).resolve()
     work.mkdir(parents=True, exist_ok=True)
-    job = Job(str(pathlib.Path(args.agent).resolve()), work, args.many)
+    agent = str(pathlib.Path(args.agent).resolve())
+    rewrite = args.rewrite or args.rewrite_in_place
+    job = Rewrite(agent, work, args.rewrite_in_place) if rewrite else Job(agent, work, args.many)
     sweep = sweep_fail if args.what == "fail" else sweep_kill
     return 0 if sweep(job, args.calls, args.most) else 1
 

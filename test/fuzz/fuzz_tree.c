@@ -7,7 +7,7 @@
 
 #include "fuzz.h"
 #include "partition/hive.h"
-#include "partition/partition.h"
+#include "partition/rules.h"
 #include "partition/tree.h"
 
 /* Could a folder listing hold this path? */

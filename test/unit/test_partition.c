@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "config/json.h"
 #include "partition/partition.h"
+#include "partition/rules.h"
 
 static struct job job;
 static struct err e;
@@ -177,15 +178,18 @@ static void test_failures_put_back(void **state)
     assert_int_equal(count_entries(at->fd, "out"), 2);
 }
 
-/* The second move fails (a folder has its name): the first is undone. */
+/* The second move fails (a folder has its name): the first goes back. */
 static void test_moved_files_go_back(void **state)
 {
     (void)state;
     write_text(at->fd, "out/a.csv", "1");
     write_text(at->fd, "out/b.csv", "2");
-    make_parents(at->fd, "out/k=v/b.csv/");
+    write_text(at->fd, "out/k=v/b.csv/_x", "3");
     add_output("k=v");
-    assert_failed(rewrite(), &e, ERR_OUTPUT, "b.csv to k=v/b.csv: File exists");
+    assert_failed(rewrite(), &e, ERR_OUTPUT,
+                  "\"b.csv\" would become \"k=v/b.csv\", which is there already");
+    assert_false(exists(at->fd, "out/k=v/a.csv"));
+    assert_file(at->fd, "out/k=v/b.csv/_x", "3");
     assert_file(at->fd, "out/a.csv", "1");
     assert_file(at->fd, "out/b.csv", "2");
     assert_int_equal(job.outputs[0].moved, 0);
