@@ -13,15 +13,17 @@ LDFLAGS_ALL  := -static-pie -Wl,-z,relro,-z,now,--gc-sections $(LDFLAGS)
 LIBS := -linih -ljansson -larchive -ldeflate -lz -lpthread
 
 # Sources by stage, in the order data flows.
-BASE      := err mem str path io dir newfile clock utf8 env tz log signals
-CONFIG    := args ini json locate settings words config
+BASE      := err mem str path io dir hidden mount newfile number calendar clock utf8 env tz log \
+             signals cpu parallel pargz
+CONFIG    := args ini json locate settings table words sources folder config
 STORE     := store folder
 STAGE     := stage
 RUN       := run spawn supervise family fds tail user status
-PARTITION := partition layout match tree hive
-PACK      := pack tarball pargz
+PARTITION := partition rules moves leaves split rows parts keys source scan masks gzip rewrite \
+             journal layout match isotime tree hive
+PACK      := pack tarball
 PUBLISH   := publish
-REPORT    := report plan
+REPORT    := report facts listing plan
 SRC := agent/job.c $(BASE:%=agent/base/%.c) $(CONFIG:%=agent/config/%.c) \
        $(STORE:%=agent/store/%.c) $(STAGE:%=agent/stage/%.c) $(RUN:%=agent/run/%.c) \
        $(PARTITION:%=agent/partition/%.c) $(PACK:%=agent/pack/%.c) \
@@ -51,7 +53,7 @@ $(B)/obj/gen/%.o: $(B)/gen/%.c
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # Time zones: read from the build machine's tzdata, embedded as a table.
-$(B)/tzgen: scripts/tzgen.c agent/base/tz.c
+$(B)/tzgen: scripts/tzgen.c agent/base/tz.c agent/base/calendar.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -o $@ $^
 $(B)/gen/tzdata.c: $(B)/tzgen
@@ -64,7 +66,7 @@ size: $(B)/procagent ## the stripped binary's size
 	@stat -c '%n: %s bytes stripped' $<
 
 # ---- tests: every suite prints TAP; scripts/run-tests.sh counts ----
-TEST_LIBS := -lcmocka $(LIBS)
+TEST_LIBS := -lcmocka -lcsv $(LIBS)
 $(B)/unit/%: test/unit/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -o $@ $< $(LIB) $(TEST_LIBS)
@@ -80,12 +82,16 @@ $(B)/test/pid1/conform: $(PID1_C) test/pid1/conform.h test/pid1/helper.h
 $(B)/test/pid1/helper: $(PID1_HELPER) test/pid1/helper.h
 	@mkdir -p $(@D)
 	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -static -o $@ $(PID1_HELPER)
+# Data and peers of the benchmarks.
+$(B)/bench/%: test/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O2 -o $@ $<
 # Fuzz targets: the library is built once with clang's coverage and sanitizers, then linked to each.
 FUZZ_FLAGS := -O1 -g -fno-sanitize-recover=undefined
 $(B)/fuzz/%: test/fuzz/%.c test/fuzz/fuzz.h fuzz-library
 	@mkdir -p $(@D)
 	clang $(CPPFLAGS_ALL) $(WARN) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -o $@ $< \
-	    $(B)/fuzz-lib/libprocagent.a $(LIBS)
+	    $(B)/fuzz-lib/libprocagent.a -lcsv $(LIBS)
 fuzz-library:
 	$(MAKE) CC=clang B=$(B)/fuzz-lib LDFLAGS_ALL= \
 	    HARD='$(FUZZ_FLAGS) -fsanitize=fuzzer-no-link,address,undefined' $(B)/fuzz-lib/libprocagent.a
@@ -93,13 +99,14 @@ fuzz-library:
 
 unit-programs: $(UNIT:%=$(B)/unit/%)
 fuzz-programs: $(FUZZ:%=$(B)/fuzz/%)
+bench-programs: $(patsubst test/bench/%.c,$(B)/bench/%,$(wildcard test/bench/*.c))
 helpers: $(B)/test/tzdump $(B)/test/pid1/conform $(B)/test/pid1/helper
 # A dynamic build with sanitizers, for the unit and behaviour suites.
 ASAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 asan: ## the program and unit tests with ASan and UBSan, in build/asan
 	$(MAKE) B=$(B)/asan HARD='$(ASAN)' LDFLAGS_ALL= $(B)/asan/procagent unit-programs
 
-SUITES = lint unit asan tz behaviour fault pid1 fuzz docker
+SUITES = lint unit asan tz behaviour split fault pid1 fuzz docker
 check: ## everything: lint, unit, sanitizers, behaviour, faults, fuzz smoke, Docker
 	scripts/run-tests.sh $(SUITES)
 test: ## the quick half: unit and behaviour
@@ -117,5 +124,5 @@ clean: ## remove build/
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 14
 
-.PHONY: all size unit-programs fuzz-programs fuzz-library helpers asan check test lint peers bench \
-        fmt clean help
+.PHONY: all size unit-programs fuzz-programs fuzz-library bench-programs helpers asan check test \
+        lint peers bench fmt clean help

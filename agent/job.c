@@ -33,6 +33,16 @@ void job_init(struct job *job)
     job->time_ns = job->begin_real_ns;
 }
 
+void table_init(struct table *table)
+{
+    *table = (struct table){.format = FORMAT_BY_NAME,
+                            .quote = '"',
+                            .header = true,
+                            .null = NULL_PARTITION,
+                            .max_row_size = UINT64_C(32) << 20,
+                            .max_partitions = 10000};
+}
+
 void job_free(struct job *job)
 {
     for (size_t i = 0; i < job->n_inputs; i++) {
@@ -58,6 +68,13 @@ void job_free(struct job *job)
         free(out->pack);
         free(out->pack_origin);
         free(out->partition_dir);
+        strvec_free(&out->table.columns);
+        free(out->table.null_value);
+        free(out->table.split_origin);
+        for (size_t k = 0; k < out->n_leaves; k++) {
+            free(out->leaves[k].path);
+        }
+        free(out->leaves);
     }
     free(job->inputs);
     free(job->outputs);

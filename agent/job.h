@@ -49,6 +49,47 @@ struct input {
     uint64_t bytes;   /* staged bytes; stage/ */
 };
 
+/* [output X]'s keys about rows: how files are read and split by columns. Written by config/. */
+enum data_format {
+    FORMAT_BY_NAME, /* .csv .tsv .jsonl .ndjson, also with .gz behind */
+    FORMAT_CSV,
+    FORMAT_TSV, /* CSV with a tab between fields */
+    FORMAT_JSONL,
+};
+enum null_policy {
+    NULL_PARTITION, /* null and empty go to __HIVE_DEFAULT_PARTITION__ */
+    NULL_FAIL,      /* such a row is a bad row */
+    NULL_VALUE,     /* table.null_value stands for them */
+};
+struct table {
+    enum data_format format;  /* how its files are read */
+    char delimiter;           /* one byte of ASCII; 0: the format's own */
+    char quote;               /* one byte of ASCII; 0: nothing is quoted */
+    bool header;              /* each file begins with the names of its columns */
+    struct strvec columns;    /* the names where there is no header; may be empty */
+    enum null_policy null;    /* what a null or empty value becomes */
+    char *null_value;         /* with NULL_VALUE */
+    bool sentinel_is_null;    /* a literal __HIVE_DEFAULT_PARTITION__ in the data is null */
+    bool keep_columns;        /* the partition's columns stay in the rows */
+    bool reject_bad_rows;     /* they go to _rejected/ instead of ending the job */
+    bool compress;            /* split files are written as .gz */
+    bool portable;            /* warn of names that the URL family of readers spells otherwise */
+    uint64_t max_row_size;    /* bytes; a longer row is a bad row */
+    uint64_t max_partitions;  /* leaf partitions of the output */
+    uint64_t max_files;       /* files in them; 0 = no limit */
+    uint64_t max_file_size;   /* bytes before compression; 0 = no limit */
+    char *split_origin;       /* where the first key was set that only a split by columns needs, or
+                                 NULL */
+};
+
+/* One leaf partition as it is after the run. Written by partition/. */
+struct leaf {
+    char *path;     /* "k=v/k2=v2" below the output's folder */
+    uint64_t files; /* data files in it */
+    uint64_t rows;  /* rows split into it; 0 for files that were moved or found there */
+    uint64_t bytes; /* of its files */
+};
+
 /* One ProcessingOutputConfig.Outputs[] member. Written by config/, the facts by their stage. */
 struct output {
     char *name;       /* OutputName */
@@ -68,6 +109,16 @@ struct output {
     char
         *partition_dir; /* the layout with this job's values, "k=v/k2=v2", NULL when it differs from
                            * file to file; partition/ at check */
+    bool holds_cwd;        /* the working folder at our start lies in it, so it must stay the same
+                              folder; partition/ at check */
+    struct table table;    /* how its rows are read; config/ */
+    struct leaf *leaves;   /* the leaf partitions after the run, sorted by path; partition/ */
+    size_t n_leaves;
+    uint64_t split;         /* files whose rows were split by columns; partition/, as below */
+    uint64_t rows_in;       /* rows those files had, headers not counted */
+    uint64_t rows_out;      /* rows written into partitions */
+    uint64_t rows_rejected; /* rows written to _rejected/ */
+    uint64_t blank_lines;   /* empty lines, which are no rows and were left out */
     uint64_t partitions;   /* leaf partitions after the run; partition/ */
     uint64_t moved;        /* files moved into a partition; partition/ */
     uint64_t members;      /* archive members; pack/ */
@@ -127,6 +178,7 @@ struct job {
     struct strvec environment; /* NAME=VALUE: Environment of the request, then [run] env.NAME */
     enum store_kind store_kind;
     char *store_root; /* [store] root, absolute; NULL for the platform */
+    bool dry_run; /* plan the partitions, write nothing */
     struct input *inputs;
     size_t n_inputs;
     struct output *outputs;
@@ -154,6 +206,9 @@ struct stage {
 
 void job_init(struct job *job);
 void job_free(struct job *job);
+
+/* The defaults of [output X]'s keys about rows. */
+void table_init(struct table *table);
 
 /* Runs every check, then every act, until one fails or the transform ends with another status than
  * 0; failure and facts are in `job`. Logs one line per stage and the error, once. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * procagent: config -> stage -> run -> partition -> pack -> publish -> report, in this order.
+ * procagent: config -> stage -> run -> partition -> pack -> publish -> report, in this order; or
+ * partition alone.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -65,6 +66,7 @@ static int leave_working_folder(struct err *e)
 static int run(const struct args *args)
 {
     struct err e = {0};
+    mem_last_words(last_words);
     if (config_load(&job, args, environ, &e) != 0 || leave_working_folder(&e) != 0) {
         job_fail(&job, STAGE_CONFIG, &e);
     } else {
@@ -85,6 +87,23 @@ static int check(const struct args *args)
     return job_status(&job);
 }
 
+/* One stage alone; no message and no report, which are a job's. */
+static int partition(const struct args *args)
+{
+    static const struct stage ALONE[] = {{STAGE_PARTITION, partition_check, partition_outputs}};
+    struct err e = {0};
+    if (config_load(&job, args, environ, &e) != 0 || leave_working_folder(&e) != 0) {
+        job_fail(&job, STAGE_CONFIG, &e);
+        return job_status(&job);
+    }
+    job_perform(&job, ALONE, sizeof ALONE / sizeof *ALONE);
+    int status = job_status(&job);
+    if (status == 0 && (args->json || args->dry_run) && report_partitions(&job, args->json) != 0) {
+        return EXIT_BAD_CALL;
+    }
+    return status;
+}
+
 int main(int argc, char **argv)
 {
     struct err e = {0};
@@ -96,10 +115,10 @@ int main(int argc, char **argv)
     }
     choose_log_level(&args);
     job_init(&job);
-    mem_last_words(last_words);
     switch (args.command) {
     case COMMAND_RUN: status = run(&args); break;
     case COMMAND_CHECK: status = check(&args); break;
+    case COMMAND_PARTITION: status = partition(&args); break;
     case COMMAND_VERSION: status = say("procagent " PROCAGENT_VERSION "\n"); break;
     case COMMAND_HELP: status = say(ARGS_HELP); break;
     }

@@ -8,9 +8,9 @@ set -euo pipefail
 build=(gcc make pkg-config libc6-dev binutils libarchive-dev zlib1g-dev libinih-dev libjansson-dev
     libdeflate-dev tzdata)
 demo=(python3 python3-pandas jupyter-nbconvert python3-ipykernel python3-matplotlib bubblewrap)
-test=(git file libcmocka-dev bats clang clang-tidy clang-format cppcheck shellcheck strace procps util-linux
+test=(git file libcmocka-dev libcsv-dev bats clang clang-tidy clang-format cppcheck shellcheck strace procps util-linux
     python3-nbformat libarchive-tools docker.io mmdebstrap iproute2)
-bench=(tini dumb-init catatonit pigz valgrind)
+bench=(tini dumb-init catatonit pigz valgrind miller nodejs npm)
 
 case ${1:-build} in
 build) want=("${build[@]}") ;;

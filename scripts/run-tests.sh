@@ -62,6 +62,16 @@ suite_pid1() {
 }
 suite_peers() { test/pid1/peers.sh; }
 suite_docker() { scripts/docker-tests.sh; }
+# Random files against an oracle, and read back by DuckDB where npm can install it.
+suite_split() {
+    tap "${SPLIT_RUNS:-100} random folders split as the oracle says" /usr/bin/python3 -B test/split/differential.py \
+        --agent build/procagent --work "$logs/split" --seed "${SPLIT_SEED:-1}" --runs "${SPLIT_RUNS:-100}"
+    if scripts/duckdb.sh build/node && command -v node >/dev/null; then
+        node test/split/duck.mjs build/node build/procagent "$logs/duck" "${SPLIT_SEED:-1}" 60
+    else
+        echo "ok DuckDB reads what was split # SKIP DuckDB cannot be installed here"
+    fi
+}
 suite_fuzz() {
     tap "build fuzz targets" make -s fuzz-programs
     local f

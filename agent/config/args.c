@@ -18,22 +18,32 @@ const char ARGS_HELP[] =
     "                         with its status\n"
     "  procagent check [OPTION]... [--] [COMMAND [ARG]...]\n"
     "                         print what run would do, touch nothing\n"
+    "  procagent partition [OPTION]... DIR\n"
+    "                         the partition stage alone, on any folder\n"
     "  procagent version | help\n"
     "\n"
     "  -c, --config FILE      agent.ini to use (else $PROCAGENT_CONFIG,\n"
     "                         /opt/ml/processing/config/agent.ini, /etc/procagent/agent.ini)\n"
-    "      --ml-root DIR      stands for /opt/ml (else $PROCAGENT_ML_ROOT)\n"
+    "      --ml-root DIR      stands for /opt/ml (else $PROCAGENT_ML_ROOT); run and check\n"
     "      --set SECTION[.NAME].KEY=VALUE\n"
     "                         as if agent.ini said so; wins over file and environment\n"
     "  -v, --verbose          also say what is skipped and why\n"
     "  -q, --quiet            warnings and errors only\n"
+    "\n"
+    "Of partition:\n"
+    "      --layout LAYOUT    as [output] layout; agent.ini is then read with -c only\n"
+    "      --match PATTERN    as [output] match\n"
+    "      --set KEY=VALUE    a key of [output]; SECTION.[NAME.]KEY=VALUE as above\n"
+    "      --output NAME      which [output] of agent.ini (default: the only one with a layout)\n"
+    "      --dry-run          change nothing, print the partitions there would be\n"
+    "      --json             print the partitions as JSON\n"
     "\n"
     "Without COMMAND, [run] command of agent.ini is run; with both, the words given here are\n"
     "appended to it. Exit status: the command's own; 128+n after a signal; 126 or 127 when it\n"
     "cannot be started; 125 when procagent itself failed. The reason is in\n"
     "/opt/ml/output/message.\n";
 
-enum { OPT_ML_ROOT = 256, OPT_SET };
+enum { OPT_ML_ROOT = 256, OPT_SET, OPT_LAYOUT, OPT_MATCH, OPT_OUTPUT, OPT_DRY_RUN, OPT_JSON };
 
 static const struct option OPTIONS[] = {
     {"config", required_argument, NULL, 'c'},
@@ -42,15 +52,23 @@ static const struct option OPTIONS[] = {
     {"verbose", no_argument, NULL, 'v'},
     {"quiet", no_argument, NULL, 'q'},
     {"help", no_argument, NULL, 'h'},
+    {"layout", required_argument, NULL, OPT_LAYOUT},
+    {"match", required_argument, NULL, OPT_MATCH},
+    {"output", required_argument, NULL, OPT_OUTPUT},
+    {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+    {"json", no_argument, NULL, OPT_JSON},
     {NULL, 0, NULL, 0},
 };
+enum { OPTION_COUNT = sizeof OPTIONS / sizeof *OPTIONS - 1 };
 
 static const struct {
     const char *word;
     enum command command;
 } COMMANDS[] = {
-    {"run", COMMAND_RUN},   {"check", COMMAND_CHECK},  {"version", COMMAND_VERSION},
-    {"help", COMMAND_HELP}, {"--help", COMMAND_HELP},  {"-h", COMMAND_HELP},
+    {"run", COMMAND_RUN},         {"check", COMMAND_CHECK},
+    {"version", COMMAND_VERSION}, {"help", COMMAND_HELP},
+    {"--help", COMMAND_HELP},     {"-h", COMMAND_HELP},
+    {"partition", COMMAND_PARTITION},
     {"--version", COMMAND_VERSION},
 };
 
@@ -70,23 +88,79 @@ static int find_command(const char *word, enum command *out, struct err *e)
         QUOTED(word), near ? " (did you mean \"" : "", near ? near : "", near ? "\"?)" : "", word);
 }
 
-static int bad_option(char *const *argv, int index, struct err *e)
+/* Does a command have this option? */
+static bool belongs(int option, enum command command)
 {
-    const char *word = argv[index] ? argv[index] : "";
-    const char *names[sizeof OPTIONS / sizeof *OPTIONS - 1];
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        names[i] = OPTIONS[i].name;
+    bool alone = command == COMMAND_PARTITION;
+    switch (option) {
+    case OPT_ML_ROOT: return !alone;
+    case OPT_LAYOUT:
+    case OPT_MATCH:
+    case OPT_OUTPUT:
+    case OPT_DRY_RUN:
+    case OPT_JSON: return alone;
+    default: return true;
     }
-    const char *near =
-        str_starts(word, "--") ? nearest_name(word + 2, names, sizeof names / sizeof *names) : NULL;
+}
+
+static int bad_option(const char *word, enum command command, struct err *e)
+{
+    word = word ? word : "";
+    const char *names[OPTION_COUNT];
+    size_t n = 0;
+    for (size_t i = 0; i < OPTION_COUNT; i++) {
+        if (belongs(OPTIONS[i].val, command)) {
+            names[n++] = OPTIONS[i].name;
+        }
+    }
+    const char *near = str_starts(word, "--") ? nearest_name(word + 2, names, n) : NULL;
     if (near && strcmp(near, word + 2) == 0) {
         return err_set(e, ERR_CONFIG, "option %s needs a value (procagent help)", QUOTED(word));
     }
-    return err_set(e, ERR_CONFIG,
-                   "unknown or incomplete option %s%s%s%s (procagent help); words of the transform "
-                   "that begin with a dash go behind --",
+    return err_set(e, ERR_CONFIG, "unknown or incomplete option %s%s%s%s (procagent help)%s",
                    QUOTED(word), near ? ", did you mean \"--" : "", near ? near : "",
-                   near ? "\"?" : "");
+                   near ? "\"?" : "",
+                   command == COMMAND_PARTITION
+                       ? ""
+                       : "; words of the transform that begin with a dash go behind --");
+}
+
+/* `option` is getopt's answer, `word` what stood there, `name` the command's. */
+static int take_option(struct args *out, int option, const char *word, const char *name,
+                       struct err *e)
+{
+    if (option == '?' || option == ':') {
+        return bad_option(word, out->command, e);
+    }
+    if (!belongs(option, out->command)) {
+        return err_set(e, ERR_CONFIG, "%s is no option of %s, but of %s (procagent help)",
+                       QUOTED(word), name, option == OPT_ML_ROOT ? "run and check" : "partition");
+    }
+    switch (option) {
+    case 'c': out->config = optarg; break;
+    case OPT_ML_ROOT: out->ml_root = optarg; break;
+    case OPT_SET: strvec_add(&out->set, optarg); break;
+    case OPT_LAYOUT: out->layout = optarg; break;
+    case OPT_MATCH: out->match = optarg; break;
+    case OPT_OUTPUT: out->output = optarg; break;
+    case OPT_DRY_RUN: out->dry_run = true; break;
+    case OPT_JSON: out->json = true; break;
+    case 'v': out->log_level = LOG_DEBUG; break;
+    case 'q': out->log_level = LOG_WARN; break;
+    default: break;
+    }
+    return 0;
+}
+
+/* The words of `procagent partition` that are no options: one folder. */
+static int take_dir(struct args *out, const char *word, struct err *e)
+{
+    if (out->dir) {
+        return err_set(e, ERR_CONFIG, "partition takes one DIR, here are two: %s and %s",
+                       QUOTED(out->dir), QUOTED(word));
+    }
+    out->dir = word;
+    return 0;
 }
 
 int args_parse(int argc, char **argv, struct args *out, struct err *e)
@@ -96,32 +170,35 @@ int args_parse(int argc, char **argv, struct args *out, struct err *e)
         return err_set(e, ERR_CONFIG, "no command given (procagent help)");
     }
     int rc = find_command(argv[1], &out->command, e);
-    if (rc != 0) {
-        return rc;
-    }
-    char **rest = argv + 1; /* getopt takes its argv[0] to be the program's name */
+    bool alone = out->command == COMMAND_PARTITION;
+    bool help = false;
+    bool options_end = false; /* -- was seen */
+    char **rest = argv + 1;   /* getopt takes its argv[0] to be the program's name */
     int n = argc - 1;
     opterr = 0;
     optind = 0; /* glibc's way to start over, for whoever parses twice */
-    for (;;) {
+    while (rc == 0) {
         int at = optind ? optind : 1;
-        int c = getopt_long(n, rest, "+:c:vqh", OPTIONS, NULL);
-        if (c == -1) {
+        int c = options_end ? -1 : getopt_long(n, rest, "+:c:vqh", OPTIONS, NULL);
+        if (c != -1) {
+            help = help || c == 'h';
+            rc = take_option(out, c, rest[at], argv[1], e);
+            continue;
+        }
+        options_end = options_end || (optind == at + 1 && strcmp(rest[at], "--") == 0);
+        if (!alone || optind >= n) {
             break;
         }
-        switch (c) {
-        case 'c': out->config = optarg; break;
-        case OPT_ML_ROOT: out->ml_root = optarg; break;
-        case OPT_SET: strvec_add(&out->set, optarg); break;
-        case 'v': out->log_level = LOG_DEBUG; break;
-        case 'q': out->log_level = LOG_WARN; break;
-        case 'h': out->command = COMMAND_HELP; break;
-        default: return bad_option(rest, at, e);
-        }
+        rc = take_dir(out, rest[optind++], e); /* options may stand behind it */
     }
     out->words = rest + optind;
     out->n_words = (size_t)(n - optind);
-    return 0;
+    out->command = help ? COMMAND_HELP : out->command;
+    if (rc == 0 && out->command == COMMAND_PARTITION && !out->dir) {
+        rc = err_set(e, ERR_CONFIG,
+                     "partition needs a folder: procagent partition [OPTION]... DIR");
+    }
+    return rc;
 }
 
 void args_free(struct args *args)

@@ -90,6 +90,17 @@ static bool comment_inside_value(struct reader *r, const char *value)
     return value[cut] == ';' && (r->quote || r->depth > 0);
 }
 
+/* "key = ;": meant as a value, read as an empty comment. */
+static bool is_lone_semicolon(const char *value)
+{
+    size_t cut = comment_start(value);
+    size_t n = 0;
+    for (const char *p = value; *p; p++) {
+        n += !is_blank(*p);
+    }
+    return value[cut] == ';' && n == 1;
+}
+
 static int refuse(struct reader *r, const char *text)
 {
     return err_set(r->e, ERR_CONFIG, "%s:%d: %s", r->file, r->line, text);
@@ -154,6 +165,10 @@ static int see_line(struct reader *r, char *line)
     }
     if (!r->in_section) {
         return refuse(r, "a key before the first [section]");
+    }
+    if (is_lone_semicolon(value)) {
+        return refuse(r, "a ; behind a blank starts a comment and is no value (delimiter = "
+                         "semicolon)");
     }
     if (comment_inside_value(r, value)) {
         return refuse(r,

@@ -152,6 +152,7 @@ struct output *job_add_output(struct job *job, const char *name)
     job->outputs = xreallocarray(job->outputs, job->n_outputs + 1, sizeof *job->outputs);
     struct output *out = &job->outputs[job->n_outputs++];
     *out = (struct output){.name = xstrdup(name)};
+    table_init(&out->table);
     return out;
 }
 

@@ -20,7 +20,7 @@ int json_read_job(const char *file, const char *text, size_t n, struct job *job,
 /* Reads the text of resourceconfig.json: current_host and hosts. */
 int json_read_hosts(const char *file, const char *text, size_t n, struct job *job, struct err *e);
 
-/* Appends an empty input or output; the name is copied. */
+/* Appends an empty input or output (its table with the defaults); the name is copied. */
 struct input *job_add_input(struct job *job, const char *name);
 struct output *job_add_output(struct job *job, const char *name);
 

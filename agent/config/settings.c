@@ -12,8 +12,8 @@
 #include "base/scope.h"
 
 const struct section_spec SECTION_SPECS[SECTION_COUNT] = {
-    [SECTION_JOB] = {"job", false},     [SECTION_RUN] = {"run", false},
-    [SECTION_STORE] = {"store", false}, [SECTION_INPUT] = {"input", true},
+    [SECTION_JOB] = {"job", false},      [SECTION_RUN] = {"run", false},
+    [SECTION_STORE] = {"store", false},  [SECTION_INPUT] = {"input", true},
     [SECTION_OUTPUT] = {"output", true},
 };
 
@@ -37,6 +37,21 @@ const struct key_spec KEY_SPECS[KEY_COUNT] = {
     [KEY_OUTPUT_LAYOUT] = {SECTION_OUTPUT, "layout"},
     [KEY_OUTPUT_MATCH] = {SECTION_OUTPUT, "match"},
     [KEY_OUTPUT_PACK] = {SECTION_OUTPUT, "pack"},
+    [KEY_OUTPUT_FORMAT] = {SECTION_OUTPUT, "format"},
+    [KEY_OUTPUT_DELIMITER] = {SECTION_OUTPUT, "delimiter"},
+    [KEY_OUTPUT_QUOTE] = {SECTION_OUTPUT, "quote"},
+    [KEY_OUTPUT_HEADER] = {SECTION_OUTPUT, "header"},
+    [KEY_OUTPUT_COLUMNS] = {SECTION_OUTPUT, "columns"},
+    [KEY_OUTPUT_NULL] = {SECTION_OUTPUT, "null"},
+    [KEY_OUTPUT_SENTINEL] = {SECTION_OUTPUT, "sentinel"},
+    [KEY_OUTPUT_KEEP_COLUMNS] = {SECTION_OUTPUT, "keep_columns"},
+    [KEY_OUTPUT_ON_BAD_ROW] = {SECTION_OUTPUT, "on_bad_row"},
+    [KEY_OUTPUT_MAX_ROW_SIZE] = {SECTION_OUTPUT, "max_row_size"},
+    [KEY_OUTPUT_MAX_PARTITIONS] = {SECTION_OUTPUT, "max_partitions"},
+    [KEY_OUTPUT_MAX_FILES] = {SECTION_OUTPUT, "max_files"},
+    [KEY_OUTPUT_MAX_FILE_SIZE] = {SECTION_OUTPUT, "max_file_size"},
+    [KEY_OUTPUT_COMPRESS] = {SECTION_OUTPUT, "compress"},
+    [KEY_OUTPUT_PORTABLE] = {SECTION_OUTPUT, "portable"},
 };
 
 void settings_free(struct settings *list)
@@ -206,6 +221,24 @@ int settings_add_option(struct settings *list, const char *text, struct err *e)
     return rc;
 }
 
+int settings_add_output_option(struct settings *list, const char *name, const char *text,
+                               struct err *e)
+{
+    const char *equals = strchr(text, '=');
+    if (!equals) {
+        return err_set(e, ERR_CONFIG, "--set %s: write it as KEY=VALUE", QUOTED(text));
+    }
+    SCOPE_FREE char *word = xstrndup(text, (size_t)(equals - text));
+    SCOPE_FREE char *origin = xasprintf("--set %s", word);
+    enum key key;
+    const char *variable;
+    int rc = settings_key(SECTION_OUTPUT, word, &key, &variable, origin, e);
+    if (rc == 0) {
+        settings_add(list, key, name, equals + 1, origin);
+    }
+    return rc;
+}
+
 /* "raw-labeled" -> "RAW_LABELED": how a name is spelt in a variable. */
 static char *variable_spelling(const char *name)
 {
@@ -230,63 +263,80 @@ static const char *declared_name(const struct strvec *names, const char *spellin
     return found;
 }
 
-/* Finds the key that `rest` (behind PROCAGENT_SECTION_) ends in, longest first, and in *name what
- * stands before it (empty for unnamed sections). */
-static bool split_variable(enum section section, const char *rest, enum key *key, char **name)
+/* PROCAGENT_SECTION_KEY, of a section without a name. */
+static void add_plain_variable(struct settings *list, enum section section, const char *rest,
+                               const char *value, const char *origin, bool *known)
 {
-    size_t best = 0;
+    for (int i = 0; i < KEY_COUNT && !*known; i++) {
+        SCOPE_FREE char *spelt = variable_spelling(KEY_SPECS[i].name);
+        if (KEY_SPECS[i].section == section && strcmp(rest, spelt) == 0) {
+            *known = true;
+            settings_add(list, (enum key)i, NULL, value, origin);
+        }
+    }
+}
+
+/* PROCAGENT_SECTION_NAME_KEY. Some keys end in another one (keep_columns, columns), so that a
+ * variable can be read in several ways: the one whose name is declared is meant. */
+static int add_named_variable(struct settings *list, enum section section, const char *rest,
+                              const char *value, const char *origin, const struct strvec *declared,
+                              bool strict, bool *known, struct err *e)
+{
+    SCOPE_FREE char *shortest = NULL; /* the name before the longest key: for the error */
+    const char *name = NULL;
+    enum key key = KEY_COUNT - 1;
     for (int i = 0; i < KEY_COUNT; i++) {
-        if (KEY_SPECS[i].section != section) {
+        SCOPE_FREE char *spelt = variable_spelling(KEY_SPECS[i].name);
+        SCOPE_FREE char *tail = xasprintf("_%s", spelt);
+        if (KEY_SPECS[i].section != section || !str_ends(rest, tail) ||
+            strlen(rest) == strlen(tail)) {
             continue;
         }
-        SCOPE_FREE char *spelt = variable_spelling(KEY_SPECS[i].name);
-        SCOPE_FREE char *tail =
-            SECTION_SPECS[section].named ? xasprintf("_%s", spelt) : xstrdup(spelt);
-        bool fits = SECTION_SPECS[section].named
-                        ? str_ends(rest, tail) && strlen(rest) > strlen(tail)
-                        : strcmp(rest, tail) == 0;
-        if (fits && strlen(tail) > best) {
-            best = strlen(tail);
-            *key = (enum key)i;
+        *known = true;
+        SCOPE_FREE char *spelling = xstrndup(rest, strlen(rest) - strlen(tail));
+        bool twice = false;
+        const char *found = declared_name(declared, spelling, &twice);
+        if (twice || (found && name)) {
+            return twice ? err_set(e, ERR_CONFIG,
+                                   "%s: several names are spelt %s; set it in agent.ini", origin,
+                                   spelling)
+                         : err_set(e, ERR_CONFIG,
+                                   "%s: is it %s of \"%s\", or %s of \"%s\"? set it in agent.ini",
+                                   origin, KEY_SPECS[key].name, name, KEY_SPECS[i].name, found);
+        }
+        if (found) {
+            name = found;
+            key = (enum key)i;
+        }
+        if (!shortest || strlen(spelling) < strlen(shortest)) {
+            free(shortest);
+            shortest = TAKE_PTR(spelling);
         }
     }
-    if (best > 0) {
-        *name = xstrndup(rest, strlen(rest) - best);
+    if (*known && !name && strict) {
+        return err_set(e, ERR_CONFIG, "%s: the job has no %s whose name is spelt %s", origin,
+                       SECTION_SPECS[section].name, shortest);
     }
-    return best > 0;
+    if (name) {
+        settings_add(list, key, name, value, origin);
+    }
+    return 0;
 }
 
 static int add_variable(struct settings *list, enum section section, const char *rest,
                         const char *value, const char *origin, const struct strvec *declared,
-                        bool *known, struct err *e)
+                        bool strict, bool *known, struct err *e)
 {
-    enum key key = KEY_COUNT - 1;
-    SCOPE_FREE char *spelling = NULL;
     if (section == SECTION_RUN && str_starts(rest, "ENV_") && is_variable_name(rest + 4)) {
         *known = true;
         settings_add(list, KEY_RUN_ENV, rest + 4, value, origin);
         return 0;
     }
-    *known = split_variable(section, rest, &key, &spelling);
-    if (!*known) {
-        return 0;
-    }
     if (!SECTION_SPECS[section].named) {
-        settings_add(list, key, NULL, value, origin);
+        add_plain_variable(list, section, rest, value, origin, known);
         return 0;
     }
-    bool twice = false;
-    const char *name = declared_name(declared, spelling, &twice);
-    if (twice) {
-        return err_set(e, ERR_CONFIG, "%s: several names are spelt %s; set it in agent.ini", origin,
-                       spelling);
-    }
-    if (!name) {
-        return err_set(e, ERR_CONFIG, "%s: the job has no %s whose name is spelt %s", origin,
-                       SECTION_SPECS[section].name, spelling);
-    }
-    settings_add(list, key, name, value, origin);
-    return 0;
+    return add_named_variable(list, section, rest, value, origin, declared, strict, known, e);
 }
 
 int settings_add_environment(struct settings *list, char *const *environment,
@@ -298,6 +348,9 @@ int settings_add_environment(struct settings *list, char *const *environment,
         "PROCAGENT_CONFIG",   "PROCAGENT_ML_ROOT", "PROCAGENT_LOG",
         "PROCAGENT_JOB_NAME", "PROCAGENT_HOST",    "PROCAGENT_HOSTS", /* told to a transform */
     };
+    static const struct strvec NOBODY = {0};
+    const bool strict = inputs != NULL;
+    inputs = inputs ? inputs : &NOBODY;
     for (size_t i = 0; environment[i]; i++) {
         const char *equals = strchr(environment[i], '=');
         if (!equals || !str_starts(environment[i], PREFIX)) {
@@ -316,7 +369,7 @@ int settings_add_environment(struct settings *list, char *const *environment,
                 continue;
             }
             int rc = add_variable(list, (enum section)s, variable + strlen(head), equals + 1,
-                                  origin, s == SECTION_INPUT ? inputs : outputs, &known, e);
+                                  origin, s == SECTION_INPUT ? inputs : outputs, strict, &known, e);
             if (rc != 0) {
                 return rc;
             }
@@ -326,4 +379,26 @@ int settings_add_environment(struct settings *list, char *const *environment,
         }
     }
     return 0;
+}
+
+int settings_bad_value(const struct setting *at, const char *expected, struct err *e)
+{
+    return err_set(e, ERR_CONFIG, "%s: %s = %s: expected %s", at->origin, KEY_SPECS[at->key].name,
+                   QUOTED(at->value), expected);
+}
+
+int settings_switch(const struct setting *at, bool *out, struct err *e)
+{
+    static const struct {
+        const char *word;
+        bool on;
+    } WORDS[] = {{"yes", true}, {"true", true},   {"on", true},   {"1", true},
+                 {"no", false}, {"false", false}, {"off", false}, {"0", false}};
+    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
+        if (strcmp(at->value, WORDS[i].word) == 0) {
+            *out = WORDS[i].on;
+            return 0;
+        }
+    }
+    return settings_bad_value(at, "yes or no", e);
 }

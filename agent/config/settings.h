@@ -36,8 +36,23 @@ enum key {
     KEY_OUTPUT_LAYOUT,
     KEY_OUTPUT_MATCH,
     KEY_OUTPUT_PACK,
+    KEY_OUTPUT_FORMAT, /* this and all below: table.h */
+    KEY_OUTPUT_DELIMITER,
+    KEY_OUTPUT_QUOTE,
+    KEY_OUTPUT_HEADER,
+    KEY_OUTPUT_COLUMNS,
+    KEY_OUTPUT_NULL,
+    KEY_OUTPUT_SENTINEL,
+    KEY_OUTPUT_KEEP_COLUMNS,
+    KEY_OUTPUT_ON_BAD_ROW,
+    KEY_OUTPUT_MAX_ROW_SIZE,
+    KEY_OUTPUT_MAX_PARTITIONS,
+    KEY_OUTPUT_MAX_FILES,
+    KEY_OUTPUT_MAX_FILE_SIZE,
+    KEY_OUTPUT_COMPRESS,
+    KEY_OUTPUT_PORTABLE,
 };
-enum { KEY_COUNT = KEY_OUTPUT_PACK + 1 };
+enum { KEY_COUNT = KEY_OUTPUT_PORTABLE + 1 };
 
 struct key_spec {
     enum section section; /* where it may stand */
@@ -86,11 +101,22 @@ int settings_key(enum section section, const char *word, enum key *key, const ch
 /* SECTION[.NAME].KEY=VALUE of a --set option. */
 int settings_add_option(struct settings *list, const char *text, struct err *e);
 
+/* KEY=VALUE of a --set option of `procagent partition`: a key of the output `name`. */
+int settings_add_output_option(struct settings *list, const char *name, const char *text,
+                               struct err *e);
+
 /* All PROCAGENT_<SECTION>_<KEY> variables; `inputs` and `outputs` are the declared names, for
- * PROCAGENT_OUTPUT_<NAME>_<KEY> (upper case, other characters than letters and digits as _).
- * Variables of no known section are reported in `unknown`. */
+ * PROCAGENT_OUTPUT_<NAME>_<KEY> (upper case, other characters than letters and digits as _). A
+ * variable of another name is an error, or, with NULL for `inputs`, left out. Variables of no known
+ * section are reported in `unknown`. */
 int settings_add_environment(struct settings *list, char *const *environment,
                              const struct strvec *inputs, const struct strvec *outputs,
                              struct strvec *unknown, struct err *e);
+
+/* The error of a value that is none of what its key takes. */
+int settings_bad_value(const struct setting *at, const char *expected, struct err *e);
+
+/* A value that is yes or no. */
+int settings_switch(const struct setting *at, bool *out, struct err *e);
 
 #endif

@@ -37,18 +37,85 @@ static void print_input(const struct job *job, const struct input *in)
            moved ? ", staged by procagent" : ", brought by the platform");
 }
 
+/* Does a layout have {column...}? {{ stands for a brace. */
+static bool uses_columns(const char *layout)
+{
+    for (const char *p = layout; *p; p++) {
+        if (p[0] == '{' && p[1] == '{') {
+            p++;
+        } else if (str_starts(p, "{column.")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const char *format_name(enum data_format format)
+{
+    switch (format) {
+    case FORMAT_BY_NAME: return "by the file's name";
+    case FORMAT_CSV: return "CSV";
+    case FORMAT_TSV: return "TSV";
+    case FORMAT_JSONL: return "JSON Lines";
+    }
+    return "?";
+}
+
+/* How rows are read, as far as it is not the default. */
+static void print_table(const struct table *t)
+{
+    const char delimiter[] = {t->delimiter, '\0'};
+    const char quote[] = {t->quote, '\0'};
+    printf("             format %s", format_name(t->format));
+    if (t->delimiter) {
+        printf(", delimiter %s", QUOTED(delimiter));
+    }
+    if (!t->quote) {
+        printf(", no quotes");
+    } else if (t->quote != '"') {
+        printf(", quote %s", QUOTED(quote));
+    }
+    if (t->columns.n > 0) {
+        printf(", no header, %zu columns named", t->columns.n);
+    } else {
+        printf(", %s", t->header ? "header" : "no header");
+    }
+    switch (t->null) {
+    case NULL_PARTITION: break;
+    case NULL_FAIL: printf(", null is a bad row"); break;
+    case NULL_VALUE: printf(", null = %s", QUOTED(t->null_value)); break;
+    }
+    printf("%s%s%s\n", t->keep_columns ? ", partition columns kept" : "",
+           t->reject_bad_rows ? ", bad rows go to _rejected/" : "", t->compress ? ", gzip" : "");
+}
+
+static void print_layout(const struct output *out)
+{
+    bool columns = uses_columns(out->layout);
+    printf("             layout %s", out->layout);
+    if (out->partition_dir) {
+        printf("\n             -> %s/\n", out->partition_dir);
+        return;
+    }
+    if (columns) {
+        printf(", each row by its columns");
+    }
+    if (out->match) {
+        printf(", each file by its path: %s", out->match);
+    }
+    printf("%s\n", columns || out->match ? "" : ": left as it is");
+    if (columns) {
+        print_table(&out->table);
+    }
+}
+
 static void print_output(const struct job *job, const struct output *out)
 {
     printf("output       \"%s\" %s%s\n", out->name,
            out->local_path ? out->local_path : "(no LocalPath)",
            out->app_managed ? " (app-managed)" : "");
-    if (out->partition_dir) {
-        printf("             layout %s\n", out->layout);
-        printf("             -> %s/\n", out->partition_dir);
-    } else if (out->match) {
-        printf("             layout %s, each file by its path: %s\n", out->layout, out->match);
-    } else if (out->layout) {
-        printf("             layout %s: left as it is\n", out->layout);
+    if (out->layout) {
+        print_layout(out);
     }
     if (out->pack) {
         printf("             packed as %s\n", out->pack);

@@ -20,6 +20,7 @@
 #include "base/path.h"
 #include "base/scope.h"
 #include "base/utf8.h"
+#include "report/facts.h"
 
 /* The service keeps the first 1,024 bytes. */
 enum { MESSAGE_MAX = 1024 };
@@ -33,18 +34,6 @@ static const char *kind_name(enum store_kind kind)
     return "?";
 }
 
-/* JSON strings must be UTF-8; a file name or an argument need not be. */
-static json_t *text_of(const char *s)
-{
-    if (!s) {
-        return json_null();
-    }
-    size_t n = strlen(s);
-    SCOPE_FREE char *clean = xmalloc(n + 1);
-    (void)utf8_clean(clean, n + 1, s, n);
-    return json_string(clean);
-}
-
 static json_t *instant(int64_t ns)
 {
     char buf[48];
@@ -56,16 +45,6 @@ static json_t *seconds(int64_t ns)
     return json_real((double)(ns / 1000) / 1e6); /* NOLINT(bugprone-integer-division): whole us */
 }
 
-static void set(json_t *object, const char *key, json_t *value)
-{
-    (void)json_object_set_new(object, key, value);
-}
-
-static void set_count(json_t *object, const char *key, uint64_t value)
-{
-    set(object, key, json_integer((json_int_t)value));
-}
-
 static json_t *stages_of(const struct job *job)
 {
     json_t *list = json_array();
@@ -75,9 +54,9 @@ static json_t *stages_of(const struct job *job)
             continue;
         }
         json_t *item = json_object();
-        set(item, "name", json_string(stage_name((enum stage_id)i)));
-        set(item, "seconds", seconds(fact->end_ns - fact->start_ns));
-        set(item, "ok", json_boolean(!fact->failed));
+        fact_set(item, "name", json_string(stage_name((enum stage_id)i)));
+        fact_set(item, "seconds", seconds(fact->end_ns - fact->start_ns));
+        fact_set(item, "ok", json_boolean(!fact->failed));
         (void)json_array_append_new(list, item);
     }
     return list;
@@ -89,11 +68,11 @@ static json_t *inputs_of(const struct job *job)
     for (size_t i = 0; i < job->n_inputs; i++) {
         const struct input *in = &job->inputs[i];
         json_t *item = json_object();
-        set(item, "name", text_of(in->name));
-        set(item, "local_path", text_of(in->local_path));
-        set(item, "s3_uri", text_of(in->s3_uri));
-        set_count(item, "files", in->files);
-        set_count(item, "bytes", in->bytes);
+        fact_set(item, "name", fact_text(in->name));
+        fact_set(item, "local_path", fact_text(in->local_path));
+        fact_set(item, "s3_uri", fact_text(in->s3_uri));
+        fact_count(item, "files", in->files);
+        fact_count(item, "bytes", in->bytes);
         (void)json_array_append_new(list, item);
     }
     return list;
@@ -105,20 +84,23 @@ static json_t *outputs_of(const struct job *job)
     for (size_t i = 0; i < job->n_outputs; i++) {
         const struct output *out = &job->outputs[i];
         json_t *item = json_object();
-        set(item, "name", text_of(out->name));
-        set(item, "local_path", text_of(out->local_path));
-        set(item, "s3_uri", text_of(out->s3_uri));
-        set_count(item, "files", out->files);
-        set_count(item, "bytes", out->bytes);
-        set_count(item, "skipped", out->skipped);
-        set_count(item, "partitions", out->partitions);
-        set_count(item, "moved", out->moved);
+        fact_set(item, "name", fact_text(out->name));
+        fact_set(item, "local_path", fact_text(out->local_path));
+        fact_set(item, "s3_uri", fact_text(out->s3_uri));
+        fact_count(item, "files", out->files);
+        fact_count(item, "bytes", out->bytes);
+        fact_count(item, "skipped", out->skipped);
+        fact_count(item, "partitions", out->partitions);
+        fact_count(item, "moved", out->moved);
+        fact_count(item, "split", out->split);
+        fact_set(item, "rows", fact_rows(out));
+        fact_set(item, "leaves", fact_leaves(out));
         if (out->pack) {
             json_t *archive = json_object();
-            set(archive, "name", text_of(out->pack));
-            set_count(archive, "members", out->members);
-            set_count(archive, "bytes", out->packed_bytes);
-            set(item, "archive", archive);
+            fact_set(archive, "name", fact_text(out->pack));
+            fact_count(archive, "members", out->members);
+            fact_count(archive, "bytes", out->packed_bytes);
+            fact_set(item, "archive", archive);
         }
         (void)json_array_append_new(list, item);
     }
@@ -131,41 +113,41 @@ static json_t *transform_of(const struct job *job)
     json_t *item = json_object();
     json_t *command = json_array();
     for (size_t i = 0; i < job->command.n; i++) {
-        (void)json_array_append_new(command, text_of(job->command.v[i]));
+        (void)json_array_append_new(command, fact_text(job->command.v[i]));
     }
-    set(item, "command", command);
-    set(item, "started", json_boolean(t->started));
-    set(item, "status", t->ended ? json_integer(t->status) : json_null());
-    set(item, "signal", t->ended && t->signo ? json_integer(t->signo) : json_null());
-    set_count(item, "leftovers", t->leftovers);
-    set(item, "timed_out", json_boolean(t->timed_out));
-    set(item, "last_line", *t->last_line ? text_of(t->last_line) : json_null());
+    fact_set(item, "command", command);
+    fact_set(item, "started", json_boolean(t->started));
+    fact_set(item, "status", t->ended ? json_integer(t->status) : json_null());
+    fact_set(item, "signal", t->ended && t->signo ? json_integer(t->signo) : json_null());
+    fact_count(item, "leftovers", t->leftovers);
+    fact_set(item, "timed_out", json_boolean(t->timed_out));
+    fact_set(item, "last_line", *t->last_line ? fact_text(t->last_line) : json_null());
     return item;
 }
 
 static char *build_json(const struct job *job, const char *reason)
 {
     json_t *root = json_object();
-    set(root, "version", json_integer(1));
-    set(root, "job", text_of(job->name));
-    set(root, "arn", text_of(job->arn));
-    set(root, "host", text_of(job->current_host));
-    set(root, "hosts", json_integer((json_int_t)job->hosts.n));
-    set(root, "time", instant(job->time_ns));
-    set(root, "timezone", text_of(job->timezone));
-    set(root, "store", json_string(kind_name(job->store_kind)));
-    set(root, "status", json_integer(job_status(job)));
-    set(root, "reason", text_of(reason));
-    set(root, "failed_stage",
-        job->failure.code ? json_string(stage_name(job->failed_stage)) : json_null());
-    set(root, "error",
-        job->failure.code ? json_string(err_code_name(job->failure.code)) : json_null());
-    set(root, "started", instant(job->begin_real_ns));
-    set(root, "seconds", seconds(clock_monotonic_ns() - job->begin_ns));
-    set(root, "stages", stages_of(job));
-    set(root, "inputs", inputs_of(job));
-    set(root, "transform", transform_of(job));
-    set(root, "outputs", outputs_of(job));
+    fact_set(root, "version", json_integer(1));
+    fact_set(root, "job", fact_text(job->name));
+    fact_set(root, "arn", fact_text(job->arn));
+    fact_set(root, "host", fact_text(job->current_host));
+    fact_set(root, "hosts", json_integer((json_int_t)job->hosts.n));
+    fact_set(root, "time", instant(job->time_ns));
+    fact_set(root, "timezone", fact_text(job->timezone));
+    fact_set(root, "store", json_string(kind_name(job->store_kind)));
+    fact_set(root, "status", json_integer(job_status(job)));
+    fact_set(root, "reason", fact_text(reason));
+    fact_set(root, "failed_stage",
+             job->failure.code ? json_string(stage_name(job->failed_stage)) : json_null());
+    fact_set(root, "error",
+             job->failure.code ? json_string(err_code_name(job->failure.code)) : json_null());
+    fact_set(root, "started", instant(job->begin_real_ns));
+    fact_set(root, "seconds", seconds(clock_monotonic_ns() - job->begin_ns));
+    fact_set(root, "stages", stages_of(job));
+    fact_set(root, "inputs", inputs_of(job));
+    fact_set(root, "transform", transform_of(job));
+    fact_set(root, "outputs", outputs_of(job));
     char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(root);
     return text;

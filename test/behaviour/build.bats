@@ -73,7 +73,8 @@ setup_more() {
         agent $word
         assert_status 0
         [ -z "$stderr" ]
-        for option in 'procagent run' 'procagent check' 'procagent version' --config --ml-root --set --verbose --quiet; do
+        for option in 'procagent run' 'procagent check' 'procagent partition' 'procagent version' --config \
+            --ml-root --set --verbose --quiet --layout --match --output --dry-run --json; do
             grep -qF -e "$option" <<<"$output"
         done
     done

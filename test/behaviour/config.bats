@@ -383,6 +383,39 @@ LAYOUTS
     assert_refused 'agent.ini:2: .*NOT_SET_AT_ALL'
 }
 
+@test "bad values of the keys about rows: file, line, value and what is allowed" {
+    output out output s3://bucket/out
+    local line
+    while IFS='|' read -r line regex; do
+        ini <<<$'[output "out"]\n'"$line"
+        assert_refused "agent.ini:2: $regex"
+    done <<'LINES'
+format = xml|format = "xml": expected auto, csv, tsv or jsonl
+delimiter = ab|delimiter = "ab": expected one ASCII character
+delimiter = ;|a ; behind a blank starts a comment
+quote = x|quote = "x": expected one ASCII punctuation character, or none
+quote = ,|quote = ",": this is what stands between fields
+header = maybe|header = "maybe": expected yes or no
+columns = a, b, a|columns: "a" is named twice
+columns = a,,b|columns: the name of column 2 is empty
+null = __HIVE_DEFAULT_PARTITION__|null = "__HIVE_DEFAULT_PARTITION__": expected default-partition
+sentinel = keep|sentinel = "keep": expected fail or null
+keep_columns = all|keep_columns = "all": expected yes or no
+on_bad_row = skip|on_bad_row = "skip": expected fail or reject
+max_row_size = 12|max_row_size = "12": expected a size from 1K to 1G
+max_partitions = 0|max_partitions = "0": expected a number
+max_files = -1|max_files = "-1": expected a number
+max_file_size = 1.5G|max_file_size = "1.5G": expected a size
+compress = zip|compress = "zip": expected none or gzip
+portable = x|portable = "x": expected yes or no
+LINES
+    ini <<<$'[output "out"]\ncolumns = a\nheader = yes'
+    assert_refused 'agent.ini:3: header = yes: columns \(.*agent.ini:2\) names the fields of files without a header'
+    ini </dev/null
+    PROCAGENT_OUTPUT_OUT_MAX_FILE_SIZE=7 assert_refused 'PROCAGENT_OUTPUT_OUT_MAX_FILE_SIZE: max_file_size = "7"'
+    assert_refused '--set output.out.colums: .*did you mean "columns"' --set output.out.colums=a
+}
+
 @test "bad pack names: file, line" {
     output out output s3://bucket/out
     local name

@@ -379,6 +379,31 @@ SH
     [ "$(stat -c '%a %Y' "$OUT/day=15/a.csv")" = "640 $(date -d 2001-02-03T04:05:06Z +%s)" ]
 }
 
+@test "layout: a shell in the output's folder stays in it, with few descriptors too" {
+    layout 'day={time:%d}'
+    transform <<<'put sub/a.csv'
+    mkdir -p "$OUT"
+    cd "$OUT"
+    ulimit -n 64
+    job -- "$WORK/transform"
+    assert_status 0
+    [ "$(stat -c %i .)" = "$(stat -c %i "$OUT")" ]
+    cmp "$WORK/wrote/sub/a.csv" "$OUT/day=15/sub-a.csv"
+    cd "$WORK"
+    assert_clean
+}
+
+@test "layout: what a killed run left beside and in the output goes" {
+    layout 'day={time:%d}'
+    mkdir -p "$OUT/.procagent-1/new" "${OUT%/*}/.procagent-2/new/old"
+    touch "$OUT/.procagent-1/new/x" "${OUT%/*}/.procagent-2/new/old/x"
+    transform <<<'put a.csv'
+    job -- "$WORK/transform"
+    assert_status 0
+    rm -rf "$WORK/wrote"
+    assert_objects out/day=15/a.csv
+}
+
 @test "kind = platform: the output folder is what is rewritten, the store is not looked at" {
     unset PROCAGENT_STORE_KIND PROCAGENT_STORE_ROOT
     layout 'day={time:%d}'

@@ -11,6 +11,8 @@ import subprocess
 import tempfile
 import time
 
+import split
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 AGENT = TOP / "build/procagent"
 
@@ -88,7 +90,7 @@ def bench_idle(work):
     return lines + [""]
 
 
-BENCHES = {"start": bench_start, "idle": bench_idle}
+BENCHES = {"start": bench_start, "idle": bench_idle, **split.BENCHES}
 
 
 def main():

@@ -108,12 +108,67 @@ static void test_errors(void **state)
     }
 }
 
+static void test_partition(void **state)
+{
+    (void)state;
+    assert_ok(parse("partition d"), &e);
+    assert_int_equal(args.command, COMMAND_PARTITION);
+    assert_string_equal(args.dir, "d");
+    assert_false(args.dry_run || args.json);
+    assert_null(args.layout);
+    assert_null(args.match);
+    assert_null(args.output);
+    assert_int_equal(args.n_words, 0);
+    assert_ok(
+        parse("partition --layout a=b --match={x} d --dry-run -c a.ini --set null=fail --json "
+              "--output o -q"),
+        &e); /* options may stand behind the folder */
+    assert_string_equal(args.dir, "d");
+    assert_string_equal(args.layout, "a=b");
+    assert_string_equal(args.match, "{x}");
+    assert_string_equal(args.output, "o");
+    assert_string_equal(args.config, "a.ini");
+    assert_string_equal(args.set.v[0], "null=fail");
+    assert_true(args.dry_run && args.json);
+    assert_int_equal(args.log_level, LOG_WARN);
+    assert_ok(parse("partition --json -- --dry-run"), &e);
+    assert_string_equal(args.dir, "--dry-run");
+    assert_false(args.dry_run);
+    assert_ok(parse("partition -c -- d --json"), &e); /* here -- is the file's name */
+    assert_string_equal(args.config, "--");
+    assert_true(args.json);
+    assert_ok(parse("partition --help"), &e);
+    assert_int_equal(args.command, COMMAND_HELP);
+    static const char *const BAD[][2] = {
+        {"partition", "partition needs a folder: procagent partition [OPTION]... DIR"},
+        {"partition --json", "partition needs a folder"},
+        {"partition --", "partition needs a folder"},
+        {"partition a b", "partition takes one DIR, here are two: \"a\" and \"b\""},
+        {"partition a -- b", "here are two"},
+        {"partition --ml-root x d",
+         "\"--ml-root\" is no option of partition, but of run and check"},
+        {"partition --layuot x d", "\"--layuot\", did you mean \"--layout\"?"},
+        {"partition d --layout", "option \"--layout\" needs a value"},
+        {"partition d -x", "unknown or incomplete option \"-x\""},
+        {"partitoin d", "did you mean \"partition\"?"},
+        {"run --dry-run", "\"--dry-run\" is no option of run, but of partition"},
+        {"check --json", "\"--json\" is no option of check, but of partition"},
+        {"run --layout a=b -- x", "\"--layout\" is no option of run"},
+        {"run --match x", "\"--match\" is no option of run"},
+        {"check --output=x", "\"--output=x\" is no option of check"},
+    };
+    for (size_t i = 0; i < COUNT(BAD); i++) {
+        assert_failed(parse(BAD[i][0]), &e, ERR_CONFIG, BAD[i][1]);
+    }
+}
+
 static void test_help_names_every_option(void **state)
 {
     (void)state;
-    static const char *const WORDS[] = {"--config", "--ml-root", "--set",   "--verbose", "--quiet",
-                                        "run",      "check",     "version", "help",      "125",
-                                        "126",      "127",       "128+n"};
+    static const char *const WORDS[] = {
+        "--config", "--ml-root", "--set",    "--verbose", "--quiet", "run",   "check",
+        "version",  "help",      "125",      "126",       "127",     "128+n", "partition",
+        "--layout", "--match",   "--output", "--dry-run", "--json"};
     for (size_t i = 0; i < COUNT(WORDS); i++) {
         assert_contains(ARGS_HELP, WORDS[i]);
     }
@@ -125,6 +180,7 @@ int main(void)
         cmocka_unit_test_teardown(test_commands, clear),
         cmocka_unit_test_teardown(test_options, clear),
         cmocka_unit_test_teardown(test_errors, clear),
+        cmocka_unit_test_teardown(test_partition, clear),
         cmocka_unit_test_teardown(test_help_names_every_option, clear),
     };
     return cmocka_run_group_tests_name("args", tests, NULL, NULL);

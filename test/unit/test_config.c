@@ -455,6 +455,198 @@ static void test_relative_paths_start_at_cwd(void **state)
     assert_true(job.store_root[0] == '/' && str_ends(job.store_root, "/store"));
 }
 
+/* The keys of an output's rows come from all places, and their errors too. */
+static void test_table_keys(void **state)
+{
+    (void)state;
+    job_json(JOB("", OUTPUT("o", "/opt/ml/processing/o") "," OUTPUT("p", "/opt/ml/processing/p")));
+    agent_ini("[output \"o\"]\nformat = tsv\nquote = none\ncolumns = a,\n  b\nnull = n/a\n"
+              "max_row_size = 1M\n");
+    set_variable("PROCAGENT_OUTPUT_O_KEEP_COLUMNS", "yes");
+    set_variable("PROCAGENT_OUTPUT_O_MAX_FILES", "7");
+    strvec_add(&args.set, "output.o.null=fail");
+    assert_ok(load(), &e);
+    const struct table *t = &job.outputs[0].table;
+    assert_int_equal(t->format, FORMAT_TSV);
+    assert_int_equal(t->quote, 0);
+    assert_int_equal(t->columns.n, 2);
+    assert_string_equal(t->columns.v[1], "b");
+    assert_false(t->header);
+    assert_int_equal(t->null, NULL_FAIL);
+    assert_null(t->null_value);
+    assert_int_equal(t->max_row_size, 1 << 20);
+    assert_true(t->keep_columns);
+    assert_int_equal(t->max_files, 7);
+    assert_string_equal(t->split_origin, "environment PROCAGENT_OUTPUT_O_KEEP_COLUMNS");
+    t = &job.outputs[1].table; /* the other one has the defaults */
+    assert_int_equal(t->quote, '"');
+    assert_true(t->header);
+    assert_null(t->split_origin);
+    static const char *const BAD[][2] = {
+        {"format = xml\n", "agent.ini:2: format = \"xml\": expected auto, csv, tsv or jsonl"},
+        {"delimiter = x\n", "agent.ini:2: delimiter = \"x\": expected one ASCII character"},
+        {"quote = ,\nformat = csv\n", "agent.ini:2: quote = \",\""},
+        {"columns = a,a\n", "agent.ini:2: columns: \"a\" is named twice"},
+        {"header = yes\ncolumns = a\n", "agent.ini:2: header = yes: columns (/"},
+        {"sentinel = keep\n", "agent.ini:2: sentinel = \"keep\": expected fail or null"},
+        {"max_row_size = 2G\n",
+         "agent.ini:2: max_row_size = \"2G\": expected a size from 1K to 1G"},
+        {"max_file_size = 5\n", "agent.ini:2: max_file_size = \"5\": expected a size"},
+    };
+    strvec_free(&args.set);
+    for (size_t i = 0; i < COUNT(BAD); i++) {
+        char text[256];
+        (void)snprintf(text, sizeof text, "[output \"o\"]\n%s", BAD[i][0]);
+        agent_ini(text);
+        expect_error(BAD[i][1]);
+    }
+}
+
+static void folder(void)
+{
+    static char dir[128];
+    (void)snprintf(dir, sizeof dir, "%s/data", at->path);
+    (void)mkdir(dir, 0777);
+    args.command = COMMAND_PARTITION;
+    args.dir = dir;
+}
+
+static void test_folder(void **state)
+{
+    (void)state;
+    folder();
+    agent_ini("[nonsense]\n"); /* not read: the command line has a layout */
+    job_json("{");
+    args.layout = "d={time}";
+    args.dry_run = true;
+    strvec_add(&args.set, "job.timezone=Asia/Tokyo");
+    strvec_add(&args.set, "null=fail");
+    strvec_add(&args.set, "run.grace=nonsense");
+    set_variable("PROCAGENT_OUTPUT_OTHER_LAYOUT", "x");
+    set_variable("PROCAGENT_JOB_TIME", "2021-12-14T15:30:00Z");
+    set_variable("PROCAGENT_STORE_KIND", "nonsense");
+    assert_ok(load(), &e);
+    assert_int_equal(job.n_outputs, 1);
+    assert_string_equal(job.outputs[0].dir, args.dir);
+    assert_string_equal(job.outputs[0].name, "data");
+    assert_string_equal(job.outputs[0].layout, "d={time}");
+    assert_string_equal(job.outputs[0].layout_origin, "--layout");
+    assert_int_equal(job.outputs[0].table.null, NULL_FAIL);
+    assert_string_equal(job.timezone, "Asia/Tokyo");
+    assert_int_equal(job.time_ns, 1639495800 * NS_PER_S);
+    assert_true(job.dry_run);
+    assert_null(job.config_file);
+    args.layout = NULL;
+    strvec_add(&args.set, "layout=e={time}");
+    args.match = "{x}";
+    assert_ok(load(), &e);
+    assert_string_equal(job.outputs[0].layout, "e={time}");
+    assert_string_equal(job.outputs[0].layout_origin, "--set layout");
+    assert_string_equal(job.outputs[0].match_origin, "--match");
+}
+
+static void test_folder_with_agent_ini(void **state)
+{
+    (void)state;
+    folder();
+    agent_ini("[job]\ntimezone = Asia/Tokyo\n[run]\ngrace = nonsense\n"
+              "[input \"i\"]\n[output \"a\"]\nlocal_path = relative\ns3_uri = s3://b/x=y\n"
+              "layout = a={time}\nnull = fail\npack = x.tar.gz\n"
+              "[output \"b\"]\nformat = nonsense\n[output \"c\"]\nlayout = none\n");
+    assert_ok(load(), &e);
+    assert_int_equal(job.n_outputs, 1);
+    assert_int_equal(job.n_inputs, 0);
+    assert_string_equal(job.outputs[0].name, "a");
+    assert_string_equal(job.outputs[0].dir, args.dir);
+    assert_string_equal(job.outputs[0].layout, "a={time}");
+    assert_null(job.outputs[0].pack);
+    assert_null(job.outputs[0].s3_uri);
+    assert_string_equal(job.timezone, "Asia/Tokyo");
+    set_variable("PROCAGENT_OUTPUT_A_NULL", "n/a");
+    strvec_add(&args.set, "output.a.max_files=9");
+    strvec_add(&args.set, "output.b.max_files=nonsense");
+    assert_ok(load(), &e);
+    assert_string_equal(job.outputs[0].table.null_value, "n/a");
+    assert_int_equal(job.outputs[0].table.max_files, 9);
+    strvec_free(&args.set);
+    agent_ini("[output \"a\"]\nlayout = a={time}\n[output \"b\"]\nlayout = b={time}\n"
+              "[output \"c\"]\n");
+    expect_error("several outputs could be meant, choose with --output: \"a\", \"b\"");
+    args.output = "b";
+    assert_ok(load(), &e);
+    assert_string_equal(job.outputs[0].layout, "b={time}");
+    args.output = "bb";
+    expect_error("agent.ini has no [output \"bb\"], did you mean \"b\"?");
+    args.output = "c";
+    expect_error("output: nothing to do without a layout");
+    args.output = NULL;
+    strvec_add(&args.set, "output.d.null=x");
+    expect_error("--set output.d.null: ");
+    assert_contains(e.text, "has no [output \"d\"]");
+}
+
+/* With a layout on the command line and -c, the only output lends its other keys. */
+static void test_folder_with_both(void **state)
+{
+    (void)state;
+    char file[128];
+    (void)snprintf(file, sizeof file, "%s/my.ini", at->path);
+    folder();
+    args.config = file;
+    args.layout = "l={time}";
+    write_text(at->fd, "my.ini", "[output \"a\"]\nnull = fail\n");
+    assert_ok(load(), &e);
+    assert_string_equal(job.outputs[0].name, "a");
+    assert_int_equal(job.outputs[0].table.null, NULL_FAIL);
+    write_text(at->fd, "my.ini", "[job]\ntimezone = Asia/Tokyo\n");
+    assert_ok(load(), &e);
+    assert_string_equal(job.outputs[0].name, "data");
+    assert_string_equal(job.timezone, "Asia/Tokyo");
+    write_text(at->fd, "my.ini", "[output \"a\"]\n[output \"b\"]\n");
+    expect_error("several outputs could be meant");
+    write_text(at->fd, "my.ini", "[output \"a\"]\n[output \"b\"]\nlayout = x=y\nnull = fail\n");
+    assert_ok(load(), &e);
+    assert_string_equal(job.outputs[0].name, "b");
+    assert_string_equal(job.outputs[0].layout, "l={time}");
+}
+
+static void test_bad_folders(void **state)
+{
+    (void)state;
+    char dir[128];
+    folder();
+    expect_error("no layout: give --layout");
+    strvec_add(&args.set, "pack=x.tar.gz");
+    args.layout = "a=b";
+    expect_error("--set pack: not for `procagent partition`");
+    strvec_free(&args.set);
+    strvec_add(&args.set, "nul=x");
+    expect_error("--set nul: unknown key \"nul\" in [output]");
+    strvec_free(&args.set);
+    strvec_add(&args.set, "nonsense");
+    expect_error("--set \"nonsense\": write it as KEY=VALUE");
+    strvec_free(&args.set);
+    args.layout = "none";
+    expect_error("--layout: nothing to do without a layout");
+    args.layout = "";
+    expect_error("nothing to do without a layout");
+    args.layout = "a=b";
+    args.output = "x";
+    expect_error("--output: [output \"x\"] is not known, no agent.ini was read (-c)");
+    args.output = NULL;
+    (void)snprintf(dir, sizeof dir, "%s/missing", at->path);
+    args.dir = dir;
+    expect_error("/missing\": No such file or directory");
+    write_text(at->fd, "missing", "");
+    expect_error("/missing\" is no folder");
+    args.dir = "/";
+    expect_error("\"/\": not the root of everything");
+    args.dir = "//tmp/..";
+    expect_error("not the root of everything");
+    args.dir = "";
+    expect_error("the folder \"\": No such file or directory");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -477,6 +669,11 @@ int main(void)
         TEST(test_bad_files),
         TEST(test_variables_that_mean_nothing),
         TEST(test_relative_paths_start_at_cwd),
+        TEST(test_table_keys),
+        TEST(test_folder),
+        TEST(test_folder_with_agent_ini),
+        TEST(test_folder_with_both),
+        TEST(test_bad_folders),
     };
     return cmocka_run_group_tests_name("config", tests, NULL, NULL);
 }

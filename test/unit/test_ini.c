@@ -185,6 +185,21 @@ static void test_comments(void **state)
     expect("[run] # about this section\ngrace = 1s\n", KEY_RUN_GRACE, NULL, "1s", "agent.ini:2");
 }
 
+/* A value that is a ; alone would be read as an empty comment. */
+static void test_a_lone_semicolon(void **state)
+{
+    (void)state;
+    expect_error("[output \"o\"]\nformat = csv\ndelimiter = ;\n",
+                 "agent.ini:3: a ; behind a blank starts a comment and is no value");
+    expect_error("[output \"o\"]\ndelimiter =\t; \r\n", "agent.ini:2: a ; behind a blank");
+    expect("[output \"o\"]\ndelimiter =;\n", KEY_OUTPUT_DELIMITER, "o", ";", "agent.ini:2");
+    expect("[output \"o\"]\ndelimiter = semicolon ;\n", KEY_OUTPUT_DELIMITER, "o", "semicolon",
+           "agent.ini:2");
+    expect("[output \"o\"]\ndelimiter = | ; x\nquote = \"\nnull = a b\n", KEY_OUTPUT_QUOTE, "o",
+           "\"", "agent.ini:3");
+    expect("[run]\ncommand = ; c\n  a\n", KEY_RUN_COMMAND, NULL, "a", "agent.ini:2");
+}
+
 static void test_a_cut_inside_quotes_or_brackets_is_refused(void **state)
 {
     (void)state;
@@ -343,6 +358,7 @@ int main(void)
         cmocka_unit_test_teardown(test_continuation_lines, clear),
         cmocka_unit_test_teardown(test_a_long_value_over_many_lines, clear),
         cmocka_unit_test_teardown(test_comments, clear),
+        cmocka_unit_test_teardown(test_a_lone_semicolon, clear),
         cmocka_unit_test_teardown(test_a_cut_inside_quotes_or_brackets_is_refused, clear),
         cmocka_unit_test_teardown(test_line_lengths, clear),
         cmocka_unit_test_teardown(test_long_section_names, clear),

@@ -256,6 +256,77 @@ static void test_ambiguous_variables(void **state)
     assert_int_equal(settings.n, 1);
 }
 
+/* columns ends keep_columns, and names may end like keys: the declared name decides. */
+static void test_keys_that_end_in_another(void **state)
+{
+    (void)state;
+    strvec_add(&outputs, "t");
+    strvec_add(&outputs, "u-keep");
+    char *environment[] = {
+        "PROCAGENT_OUTPUT_T_COLUMNS=1",      "PROCAGENT_OUTPUT_T_KEEP_COLUMNS=2",
+        "PROCAGENT_OUTPUT_U_KEEP_COLUMNS=3", "PROCAGENT_OUTPUT_U_KEEP_KEEP_COLUMNS=4",
+        "PROCAGENT_OUTPUT_T_MAX_FILES=5",    "PROCAGENT_OUTPUT_T_MAX_FILE_SIZE=6",
+        "PROCAGENT_OUTPUT_T_MAX_ROW_SIZE=7", NULL};
+    assert_ok(add_variables(environment), &e);
+    assert_int_equal(settings.n, 7);
+    static const struct {
+        enum key key;
+        const char *name;
+        const char *value;
+    } WANTED[] = {
+        {KEY_OUTPUT_COLUMNS, "t", "1"},      {KEY_OUTPUT_KEEP_COLUMNS, "t", "2"},
+        {KEY_OUTPUT_COLUMNS, "u-keep", "3"}, {KEY_OUTPUT_KEEP_COLUMNS, "u-keep", "4"},
+        {KEY_OUTPUT_MAX_FILES, "t", "5"},    {KEY_OUTPUT_MAX_FILE_SIZE, "t", "6"},
+        {KEY_OUTPUT_MAX_ROW_SIZE, "t", "7"},
+    };
+    for (size_t i = 0; i < COUNT(WANTED); i++) {
+        const struct setting *found = settings_find(&settings, WANTED[i].key, WANTED[i].name);
+        assert_non_null(found);
+        assert_string_equal(found->value, WANTED[i].value);
+    }
+    char *nobody[] = {"PROCAGENT_OUTPUT_X_KEEP_COLUMNS=x", NULL};
+    assert_failed(add_variables(nobody), &e, ERR_CONFIG,
+                  "the job has no output whose name is spelt X");
+    strvec_add(&outputs, "t_keep");
+    char *both[] = {"PROCAGENT_OUTPUT_T_KEEP_COLUMNS=x", NULL};
+    assert_failed(add_variables(both), &e, ERR_CONFIG,
+                  "environment PROCAGENT_OUTPUT_T_KEEP_COLUMNS: is it columns of \"t_keep\", or "
+                  "keep_columns of \"t\"? set it in agent.ini");
+}
+
+/* Without a list of inputs names that are not declared are left out. */
+static void test_variables_of_others(void **state)
+{
+    (void)state;
+    strvec_add(&outputs, "t");
+    char *environment[] = {"PROCAGENT_OUTPUT_OTHER_LAYOUT=x",
+                           "PROCAGENT_INPUT_I_S3_URI=x",
+                           "PROCAGENT_OUTPUT_T_LAYOUT=a=b",
+                           "PROCAGENT_JOB_TIME=now",
+                           "PROCAGENT_NOPE=x",
+                           NULL};
+    assert_ok(settings_add_environment(&settings, environment, NULL, &outputs, &unknown, &e), &e);
+    assert_int_equal(settings.n, 2);
+    assert_string_equal(settings_find(&settings, KEY_OUTPUT_LAYOUT, "t")->value, "a=b");
+    assert_int_equal(unknown.n, 1);
+    assert_string_equal(unknown.v[0], "PROCAGENT_NOPE");
+}
+
+static void test_output_options(void **state)
+{
+    (void)state;
+    assert_ok(settings_add_output_option(&settings, "a.b", "null=x=y.z", &e), &e);
+    assert_int_equal(settings.v[0].key, KEY_OUTPUT_NULL);
+    assert_string_equal(settings.v[0].name, "a.b");
+    assert_string_equal(settings.v[0].value, "x=y.z");
+    assert_string_equal(settings.v[0].origin, "--set null");
+    assert_failed(settings_add_output_option(&settings, "a", "null", &e), &e, ERR_CONFIG,
+                  "--set \"null\": write it as KEY=VALUE");
+    assert_failed(settings_add_output_option(&settings, "a", "nul=x", &e), &e, ERR_CONFIG,
+                  "--set nul: unknown key \"nul\" in [output], did you mean \"null\"?");
+    assert_int_equal(settings.n, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +338,9 @@ int main(void)
         cmocka_unit_test_teardown(test_variables, clear),
         cmocka_unit_test_teardown(test_unknown_variables, clear),
         cmocka_unit_test_teardown(test_ambiguous_variables, clear),
+        cmocka_unit_test_teardown(test_keys_that_end_in_another, clear),
+        cmocka_unit_test_teardown(test_variables_of_others, clear),
+        cmocka_unit_test_teardown(test_output_options, clear),
     };
     return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
 }
