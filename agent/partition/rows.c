@@ -171,6 +171,7 @@ static enum placing place(struct rows *r, const struct row_plan *plan,
     str_clear(&r->dir);
     if (layout_fill(plan->bound, &plan->rules, values, ERR_OUTPUT, &r->dir, &r->e) != 0 ||
         check_name(plan, &r->dir, &r->e) != 0) {
+        (void)err_prefix(&r->e, "cannot be placed");
         return PLACE_BAD;
     }
     for (size_t i = 0; !plan->whole && i < plan->n_keys; i++) {
@@ -184,6 +185,21 @@ static enum placing place(struct rows *r, const struct row_plan *plan,
     }
     keys_add(&r->keys, hash, key, n_key, *part);
     return PLACED;
+}
+
+/* What a message shows of a row: its first bytes, as a text without newline. */
+enum { ROW_BEGIN = 80 };
+static const char *begin_of(char *out, const char *row, size_t n)
+{
+    while (n > 0 && (row[n - 1] == '\n' || row[n - 1] == '\r')) {
+        n--;
+    }
+    n = n < ROW_BEGIN ? n : ROW_BEGIN;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = row[i] ? row[i] : '?';
+    }
+    out[n] = '\0';
+    return out;
 }
 
 /* ---- CSV ---- */
@@ -242,15 +258,18 @@ static enum placing place_csv(struct rows *r, const struct row_plan *plan, const
     return place(r, plan, values, hash, key, n, part);
 }
 
-static void say_fault(struct rows *r, const struct row_plan *plan, const struct row_span *span)
+static void say_fault(struct rows *r, const struct row_plan *plan, const char *text,
+                      const struct row_span *span)
 {
-    const char *text = row_fault_text(span->fault);
-    if (text) {
-        err_set(&r->e, ERR_OUTPUT, "%s", text);
+    char begin[ROW_BEGIN + 1];
+    const char *row = begin_of(begin, text + span->start, span->stop - span->start);
+    const char *fault = row_fault_text(span->fault);
+    if (fault) {
+        err_set(&r->e, ERR_OUTPUT, "%s: %s", fault, QUOTED(row));
     } else {
         size_t n = span->n_delimiters + 1;
-        err_set(&r->e, ERR_OUTPUT, "has %zu field%s, %s %zu", n, n == 1 ? "" : "s",
-                plan->columns_of, plan->dialect.columns);
+        err_set(&r->e, ERR_OUTPUT, "has %zu field%s, %s %zu: %s", n, n == 1 ? "" : "s",
+                plan->columns_of, plan->dialect.columns, QUOTED(row));
     }
 }
 
@@ -260,7 +279,7 @@ static bool take_csv(struct rows *r, const struct row_plan *plan, const char *te
 {
     r->begun++;
     if (span->fault != ROW_GOOD) {
-        say_fault(r, plan, span);
+        say_fault(r, plan, text, span);
         return bad_row(r, plan, span->start, span->next);
     }
     struct partition *part = NULL;
@@ -327,10 +346,11 @@ static enum placing place_json(struct rows *r, const struct row_plan *plan, cons
     str_clear(&r->key);
     for (size_t i = 0; i < plan->n_keys; i++) {
         if (!json_value(json_object_get(object, names->v[i]), &r->key)) {
-            err_set(&r->e, ERR_OUTPUT,
-                    "the field %s is a fraction, an object or an array; a partition's value is a "
-                    "string, an integer, true or false",
-                    QUOTED(names->v[i]));
+            err_set(
+                &r->e, ERR_OUTPUT,
+                "cannot be placed: the field %s is a fraction, an object or an array; a partition's value is a "
+                "string, an integer, true or false",
+                QUOTED(names->v[i]));
             return PLACE_BAD;
         }
         at[i + 1] = r->key.len;
@@ -357,12 +377,14 @@ static enum placing place_line(struct rows *r, const struct row_plan *plan, cons
         return PLACE_BAD;
     }
     json_error_t why;
+    char begin[ROW_BEGIN + 1];
     json_t *object = json_loadb(line, n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);
     enum placing placing = PLACE_BAD;
     if (!object) {
-        err_set(&r->e, ERR_OUTPUT, "is no JSON (column %d: %s)", why.column, why.text);
+        err_set(&r->e, ERR_OUTPUT, "is no JSON (column %d: %s): %s", why.column, why.text,
+                QUOTED(begin_of(begin, line, n)));
     } else if (!json_is_object(object)) {
-        err_set(&r->e, ERR_OUTPUT, "is no JSON object");
+        err_set(&r->e, ERR_OUTPUT, "is no JSON object: %s", QUOTED(begin_of(begin, line, n)));
     } else {
         placing = place_json(r, plan, object, part);
     }

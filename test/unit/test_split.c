@@ -240,11 +240,11 @@ static void test_bad_rows(void **state)
     static const char TEXT[] =
         "k,v\nx,1\n\ny\"z,2\n\"x\"y,3\nx\nx,4,5\nx,\xff\n\xff,6\nx,7\r\r\nx,8\n";
     expect_failure("a.csv", TEXT, "k={column.k}",
-                   "\"a.csv\": row 3 has a quote inside a field that does not begin with one; "
-                   "on_bad_row = reject sets such rows aside");
+                   "\"a.csv\": row 3 has a quote inside a field that does not begin with one: "
+                   "\"y\"z,2\"; on_bad_row = reject sets such rows aside");
     expect_failure("b.csv", "k,v\nx,1\nx\n", "k={column.k}",
-                   "\"b.csv\": row 3 has 1 field, the header has 2");
-    expect_failure("c.csv", "k,v\nx,1\n\xff,2\n", "k={column.k}", "\"c.csv\": row 3 ");
+                   "\"b.csv\": row 3 has 1 field, the header has 2: \"x\"");
+    expect_failure("c.csv", "k,v\nx,1\n\xff,2\n", "k={column.k}", "\"c.csv\": row 3 cannot be placed: ");
     out.table.reject_bad_rows = true;
     expect("a.csv", TEXT, "k={column.k}",
            "_rejected/a.csv 35: k,v\ny\"z,2\n\"x\"y,3\nx\nx,4,5\n\xff,6\nx,7\r\r\n"
@@ -276,7 +276,7 @@ static void test_json_lines(void **state)
     expect_failure("c.jsonl", "{\"k\":1}\n\n[1]\n", "k={column.k}",
                    "\"c.jsonl\": row 2 is no JSON object");
     expect_failure("d.jsonl", "{\"k\":1.5}\n", "k={column.k}",
-                   "row 1 the field \"k\" is a fraction");
+                   "row 1 cannot be placed: the field \"k\" is a fraction");
     out.table.reject_bad_rows = true;
     expect(
         "e.jsonl", "{\"k\":1}\n{\"k\"\n{\"k\":1,\"k\":2}\n{\"k\":[]}\n", "k={column.k}",
