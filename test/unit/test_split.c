@@ -244,7 +244,8 @@ static void test_bad_rows(void **state)
                    "\"y\"z,2\"; on_bad_row = reject sets such rows aside");
     expect_failure("b.csv", "k,v\nx,1\nx\n", "k={column.k}",
                    "\"b.csv\": row 3 has 1 field, the header has 2: \"x\"");
-    expect_failure("c.csv", "k,v\nx,1\n\xff,2\n", "k={column.k}", "\"c.csv\": row 3 cannot be placed: ");
+    expect_failure("c.csv", "k,v\nx,1\n\xff,2\n", "k={column.k}",
+                   "\"c.csv\": row 3 cannot be placed: ");
     out.table.reject_bad_rows = true;
     expect("a.csv", TEXT, "k={column.k}",
            "_rejected/a.csv 35: k,v\ny\"z,2\n\"x\"y,3\nx\nx,4,5\n\xff,6\nx,7\r\r\n"
