@@ -135,21 +135,23 @@ def miller_sides(source, columns, files):
 
 
 def compare(sides, runs=5):
-    """{name: Run} with medians of time and the worst peak, one run of each side in turn after a warm-up."""
+    """{name: Run} with medians of time and the worst peak, one run of each side in turn after a warm-up. Every
+    run has a new folder, and all go at the end: file systems are slow where much was just removed."""
+    base = DATA / "run"
+    shutil.rmtree(base, ignore_errors=True)
     seen = {side.name: [] for side in sides}
     for i in range(runs + 1):
         for side in sides:
             if side.slow and (i == 0 or i > 3):
                 continue
-            folder = DATA / "run"
-            shutil.rmtree(folder, ignore_errors=True)
+            folder = base / str(i) / side.name.replace("/", " ")
             folder.mkdir(parents=True)
             result = side.run(folder)
             if side.files and result.files != side.files:
                 raise RuntimeError(f"{side.name}: {result.files} files instead of {side.files}")
             if i > 0:
                 seen[side.name].append(result)
-    shutil.rmtree(DATA / "run", ignore_errors=True)
+    shutil.rmtree(base, ignore_errors=True)
     return {name: Run(statistics.median(r.ms for r in v), max(r.rss_kb for r in v), v[-1].files, v[-1].bytes)
             for name, v in seen.items()}
 
@@ -165,6 +167,11 @@ def table(title, target, results):
         ratios = [f"{r.ms / ms:.2f}" for ms in peers.values()]
         lines.append("| " + " | ".join([name, f"{r.ms:.0f}", *ratios, f"{r.rss_kb / 1024:.0f}", str(r.files),
                                         str(r.bytes)]) + " |")
+    own = results["procagent"].ms
+    others = {**peers, "Miller": results["Miller"].ms} if "Miller" in results else peers
+    if others:
+        said = ", ".join(f"{name} {ms / own:.1f} x" for name, ms in others.items())
+        lines += ["", f"Against procagent's time: {said}."]
     if duck is None and "DuckDB" in target:
         lines += ["", "DuckDB is not installed here (scripts/duckdb.sh)."]
     return lines + [""]
@@ -180,8 +187,8 @@ def split_region(_work):
     sides = [agent_side(source, REGION, files=5), *duck_sides(source, "region", files=5), copy_side(source),
              *miller_sides(source, "region", 5)]
     return table("5,000,000 rows by region: 5 partitions",
-                 "Target: faster than DuckDB; at most 2 x cp; at most 256 MB. The file has 359 MB, its rows are in "
-                 "no order.", compare(sides))
+                 "Target: DuckDB takes at least 6 times as long (aim 10), Miller 20 times; at most 2.5 x cp; at most "
+                 "256 MB. The file has 359 MB, its rows are in no order.", compare(sides))
 
 
 def split_date(_work):
@@ -189,7 +196,8 @@ def split_date(_work):
     sides = [agent_side(source, DAY, files=365),
              *duck_sides(source, "order_date", settings=((), (MANY_FILES,)), slow=True, files=365)]
     return table("The same by day: 365 partitions",
-                 "Target: faster than DuckDB, one file a partition; at most 256 MB.", compare(sides, 3))
+                 "Target: DuckDB takes at least 6 times as long; one file a partition; at most 256 MB.",
+                 compare(sides, 3))
 
 
 def split_date_region(_work):
@@ -197,7 +205,8 @@ def split_date_region(_work):
     sides = [agent_side(source, DAY + "/" + REGION, files=1825),
              *duck_sides(source, "order_date,region", settings=((), (MANY_FILES,)), slow=True, files=1825)]
     return table("The same by day and region: 1,825 partitions",
-                 "Target: faster than DuckDB, one file a partition; at most 256 MB.", compare(sides, 3))
+                 "Target: DuckDB takes at least 10 times as long; one file a partition; at most 256 MB.",
+                 compare(sides, 3))
 
 
 def split_quoted(_work):
@@ -220,14 +229,16 @@ def split_gzip_out(_work):
     source = orders()
     sides = [agent_side(source, REGION, "compress=gzip", files=5, slow=True),
              *duck_sides(source, "region", "gzip", slow=True, files=5)]
-    return table("By region, written as .gz", "Target: faster than DuckDB (whose level is 6), no more bytes.",
+    return table("By region, written as .gz",
+                 "Target: DuckDB (whose level is 6) takes at least 6 times as long; no more bytes.",
                  compare(sides, 3))
 
 
 def split_gzip_in(_work):
     source = orders_gz()
     sides = [agent_side(source, REGION, files=5), *duck_sides(source, "region", files=5)]
-    return table("By region, read from .gz", "Target: faster than DuckDB; at most 256 MB. The file is gzip -6's.",
+    return table("By region, read from .gz",
+                 "Target: DuckDB takes at least twice as long; at most 256 MB. The file is gzip -6's.",
                  compare(sides, 3))
 
 
@@ -268,7 +279,7 @@ def moves(_work):
     results = compare([Side("procagent", agent), Side("rename(2) in a loop", peer)], 5)
     shutil.rmtree(tree)
     base = results["rename(2) in a loop"].ms
-    lines = ["### 100,000 files moved by their paths", "", "Target: at most 2 x the loop.", "",
+    lines = ["### 100,000 files moved by their paths", "", "Target: at most 1.5 x the loop.", "",
              "| command | median ms | x rename(2) in a loop | peak MB |", "|---|---|---|---|"]
     lines += [f"| {name} | {r.ms:.0f} | {r.ms / base:.2f} | {r.rss_kb / 1024:.0f} |" for name, r in results.items()]
     return lines + [""]
