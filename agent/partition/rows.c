@@ -348,8 +348,8 @@ static enum placing place_json(struct rows *r, const struct row_plan *plan, cons
         if (!json_value(json_object_get(object, names->v[i]), &r->key)) {
             err_set(
                 &r->e, ERR_OUTPUT,
-                "cannot be placed: the field %s is a fraction, an object or an array; a partition's "
-                "value is a string, an integer, true or false",
+                "cannot be placed: the field %s is a fraction, an object or an array; a partition"
+                "'s value is a string, an integer, true or false",
                 QUOTED(names->v[i]));
             return PLACE_BAD;
         }
