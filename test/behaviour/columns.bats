@@ -616,3 +616,49 @@ SH
     assert_match "$output" 'layout region=\{column.region\}'
     assert_refused 'keep_columns' --set output.out.layout=k=v --set output.out.keep_columns=yes
 }
+
+# ---- what is legal, but said ----
+
+@test "portable = yes: names that other readers would spell otherwise are told, once" {
+    put a.csv 'k,v\na b,1\nc:d,2\nx&y,3\n'
+    fine 'k={column.k}'
+    [[ $stderr != *portable* ]]
+    rm -r "$D"/*
+    put a.csv 'k,v\na b,1\nc:d,2\nx&y,3\n'
+    fine 'k={column.k}' --set portable=yes
+    assert_match "$stderr" 'warning: .*portable = yes, but 2 partitions have a name .* "k=a b"'
+    [ "$(grep -c portable <<<"$stderr")" = 1 ]
+    only 'k=a b/a.csv' 'k=c%3Ad/a.csv' 'k=x&y/a.csv'
+}
+
+@test "names that differ by case only are told" {
+    put a.csv 'k,v\nEU,1\nus,2\neu,3\n'
+    fine 'k={column.k}'
+    assert_match "$stderr" 'warning: .*"k=EU" and "k=eu" differ by case only'
+    only k=EU/a.csv k=eu/a.csv k=us/a.csv
+}
+
+@test "a dropped column that the folder does not tell wholly is told" {
+    put a.csv 'ts,v\n2021-12-15,1\n'
+    fine 'd={column.ts:%Y-%m-%d}'
+    [[ $stderr != *"left out"* ]]
+    put b.csv 'ts,v\n2021-12-15 10:00:00,1\n'
+    fine 'd={column.ts:%Y-%m-%d}'
+    assert_match "$stderr" 'warning: .*the column "ts" is left out of the rows'
+    put c.csv 'ts,v\n2021-12-15 10:00:00,1\n'
+    fine 'd={column.ts:%Y-%m-%d}' --set keep_columns=yes
+    [[ $stderr != *"left out"* ]]
+    has d=2021-12-15/c.csv 'ts,v\n2021-12-15 10:00:00,1\n'
+}
+
+@test "an object's key of more than 1,024 bytes is a bad row, with the destination's prefix counted" {
+    simple_job
+    mkdir -p "$OUT"
+    local long
+    long=$(printf '%0200d' 1)
+    printf 'a,b,c,d,e,v\n%s,%s,%s,%s,%s,1\n' "$long" "$long" "$long" "$long" "$long" >"$OUT/xy.csv"
+    local layout='a={column.a}/b={column.b}/c={column.c}/d={column.d}/e={column.e}'
+    job --set "output.out.layout=$layout" -- true
+    assert_status 125
+    one_error 'row 2 cannot be placed: the object.s key .* bytes, at most 1024 fit'
+}
