@@ -10,7 +10,7 @@ build=(gcc make pkg-config libc6-dev binutils libarchive-dev zlib1g-dev libinih-
 demo=(python3 python3-pandas jupyter-nbconvert python3-ipykernel python3-matplotlib bubblewrap)
 test=(git file libcmocka-dev libcsv-dev bats clang clang-tidy clang-format cppcheck shellcheck strace procps util-linux
     python3-nbformat libarchive-tools docker.io mmdebstrap iproute2)
-bench=(tini dumb-init catatonit pigz valgrind miller nodejs npm)
+bench=(tini dumb-init catatonit pigz valgrind miller)
 
 case ${1:-build} in
 build) want=("${build[@]}") ;;
@@ -27,6 +27,11 @@ esac
 if [[ ${1:-build} == test || ${1:-build} == bench ]]; then
     version=$(apt-cache depends clang 2>/dev/null | sed -n 's/.*Depends: clang-\([0-9]*\)$/\1/p' | head -n 1)
     [[ -n $version ]] && want+=("libclang-rt-$version-dev")
+fi
+
+# DuckDB comes by npm; a node from elsewhere will do, and does not go together with Debian's npm.
+if [[ ${1:-build} == bench ]] && ! command -v npm >/dev/null; then
+    want+=(nodejs npm)
 fi
 
 missing=()
