@@ -623,7 +623,7 @@ SH
     put a.csv 'k,v\na b,1\nc:d,2\nx&y,3\n'
     fine 'k={column.k}'
     [[ $stderr != *portable* ]]
-    rm -r "$D"/*
+    rm -r "${D:?}"/k=*
     put a.csv 'k,v\na b,1\nc:d,2\nx&y,3\n'
     fine 'k={column.k}' --set portable=yes
     assert_match "$stderr" 'warning: .*portable = yes, but 2 partitions have a name .* "k=a b"'
