@@ -20,7 +20,7 @@ enum { READ_CHUNK = 64 * 1024, COPY_BUFFER = 1024 * 1024 };
 /* Between two looks at the stop signals: a fraction of a second on any disk. */
 static const uint64_t COPY_STEP = 16u << 20;
 
-static ssize_t read_some(int fd, void *buf, size_t n)
+ssize_t io_read_some(int fd, void *buf, size_t n)
 {
     ssize_t got;
     do {
@@ -37,7 +37,7 @@ int io_read_file(int dir_fd, const char *path, struct str *out, enum err_code co
     }
     SCOPE_FREE char *chunk = xmalloc(READ_CHUNK);
     ssize_t got;
-    while ((got = read_some(fd, chunk, READ_CHUNK)) > 0) {
+    while ((got = io_read_some(fd, chunk, READ_CHUNK)) > 0) {
         str_add(out, chunk, (size_t)got);
         if (out->overflow) {
             return err_set(e, code, "%s: larger than %zu bytes", path, out->max);
@@ -88,7 +88,7 @@ static int copy_by_buffer(int from, int to, uint64_t done, uint64_t size, bool f
         if (stop_check(e) != 0) {
             return -(int)e->code;
         }
-        ssize_t got = read_some(from, buf, left < COPY_BUFFER ? (size_t)left : COPY_BUFFER);
+        ssize_t got = io_read_some(from, buf, left < COPY_BUFFER ? (size_t)left : COPY_BUFFER);
         if (got < 0) {
             return err_sys(e, ERR_INPUT, errno, "read %s", what);
         }

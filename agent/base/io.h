@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 #include "base/str.h"
@@ -16,6 +17,9 @@
 /* Reads the file `path` (below `dir_fd`, AT_FDCWD allowed) into `out`, at most out->max bytes.
  * 0; 1 when there is no such file (`e` untouched); negative with `code` otherwise. */
 int io_read_file(int dir_fd, const char *path, struct str *out, enum err_code code, struct err *e);
+
+/* read(2), begun again when a signal interrupts it: bytes read, 0 at the end, -1 with errno. */
+ssize_t io_read_some(int fd, void *buf, size_t n);
 
 /* Writes all of it: 0, or -1 with errno. */
 int io_write_all(int fd, const void *bytes, size_t n);

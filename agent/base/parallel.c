@@ -5,9 +5,9 @@
 #include "base/parallel.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdatomic.h>
 
+#include "base/cpu.h"
 #include "base/signals.h"
 
 /* Below, starting threads costs as much as it saves. */
@@ -55,13 +55,7 @@ static void *run_range(void *arg)
 
 static unsigned threads_for(size_t n)
 {
-    cpu_set_t set;
-    if (n < ALONE_BELOW) {
-        return 1;
-    }
-    /* EINVAL: more CPUs than fit the set, hence more than we use. */
-    int cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : PARALLEL_MAX;
-    return cpus < 1 ? 1 : cpus > PARALLEL_MAX ? PARALLEL_MAX : (unsigned)cpus;
+    return n < ALONE_BELOW ? 1 : cpu_count(PARALLEL_MAX);
 }
 
 int parallel_run(struct parallel *p, size_t n, parallel_call *call, void *ctx, struct err *stop)

@@ -78,10 +78,7 @@ static int pour(int from, struct pargz *z, const char *path, uint64_t size, stru
         if (stop_check(e) != 0) {
             return -(int)e->code;
         }
-        ssize_t got = read(from, buf, PARGZ_BLOCK);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
+        ssize_t got = io_read_some(from, buf, PARGZ_BLOCK);
         if (got < 0) {
             return bad("read", path, e);
         }
@@ -131,10 +128,7 @@ static void packer_free(struct packer *p)
 static int read_whole(int from, unsigned char *to, const struct dir_entry *file, struct err *e)
 {
     for (size_t at = 0; at < file->size;) {
-        ssize_t got = read(from, to + at, file->size - at);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
+        ssize_t got = io_read_some(from, to + at, file->size - at);
         if (got <= 0) {
             errno = got == 0 ? EIO : errno;
             return bad("read", file->path, e);

@@ -383,19 +383,30 @@ static int select_file(struct parts *ps, struct partition *p, uint32_t ordinal, 
     return rc;
 }
 
-static int write_one(struct parts *ps, const struct flush *f, struct err *e)
+/* The bytes of a flush, at their place; the file stays open. The stripe is held. */
+static int put_bytes(struct parts *ps, const struct flush *f, struct err *e)
 {
     struct partition *p = f->part;
-    (void)pthread_mutex_lock(stripe_of(ps, p));
     int rc = select_file(ps, p, f->ordinal, e);
     if (rc == 0 && write_at(p->fd, f->buf, f->len, f->offset) != 0) {
         SCOPE_FREE char *path = parts_path(ps, p, f->ordinal);
         rc = err_sys(e, ERR_OUTPUT, errno, "write %s", path);
     }
-    if (rc == 0 && atomic_load(&ps->open_files) > ps->max_open) {
-        rc = close_file(ps, p, e);
-    }
-    (void)pthread_mutex_unlock(stripe_of(ps, p));
+    return rc;
+}
+
+/* A file stays open only while few do. The stripe is held. */
+static int close_if_many(struct parts *ps, struct partition *p, struct err *e)
+{
+    return atomic_load(&ps->open_files) > ps->max_open ? close_file(ps, p, e) : 0;
+}
+
+static int write_one(struct parts *ps, const struct flush *f, struct err *e)
+{
+    (void)pthread_mutex_lock(stripe_of(ps, f->part));
+    int rc = put_bytes(ps, f, e);
+    rc = rc ? rc : close_if_many(ps, f->part, e);
+    (void)pthread_mutex_unlock(stripe_of(ps, f->part));
     return rc;
 }
 
@@ -458,6 +469,7 @@ static int begin_file(struct parts *ps, struct partition *p, struct flushes *out
     }
     return rc;
 }
+
 /* The file is as large as max_file_size lets it be. It is made now if it was not, so that files are
  * made in order: flushes of the next one may be written before its own. */
 static int roll_over(struct parts *ps, struct partition *p, struct flushes *out, struct err *e)
@@ -466,9 +478,7 @@ static int roll_over(struct parts *ps, struct partition *p, struct flushes *out,
     if (ps->root_fd >= 0) {
         (void)pthread_mutex_lock(stripe_of(ps, p));
         rc = p->made > p->ordinal ? 0 : select_file(ps, p, p->ordinal, e);
-        if (rc == 0 && atomic_load(&ps->open_files) > ps->max_open) {
-            rc = close_file(ps, p, e);
-        }
+        rc = rc ? rc : close_if_many(ps, p, e);
         (void)pthread_mutex_unlock(stripe_of(ps, p));
     }
     ps->rolled = vec_room(ps->rolled, ps->n_rolled, &ps->cap_rolled, sizeof *ps->rolled);
@@ -540,12 +550,10 @@ static int check_size(const struct parts *ps, const struct partition *p, uint32_
 static int end_file(struct parts *ps, struct partition *p, struct err *e)
 {
     struct stat st;
+    const struct flush rest = {
+        .part = p, .ordinal = p->ordinal, .offset = p->passed, .buf = p->buf, .len = p->len};
     (void)pthread_mutex_lock(stripe_of(ps, p));
-    int rc = select_file(ps, p, p->ordinal, e);
-    if (rc == 0 && write_at(p->fd, p->buf, p->len, p->passed) != 0) {
-        SCOPE_FREE char *path = parts_path(ps, p, p->ordinal);
-        rc = err_sys(e, ERR_OUTPUT, errno, "write %s", path);
-    }
+    int rc = put_bytes(ps, &rest, e);
     if (rc == 0) {
         rc = fstat(p->fd, &st) == 0
                  ? check_size(ps, p, p->ordinal, file_bytes(p), (uint64_t)st.st_size, e)

@@ -52,16 +52,6 @@ void rows_begin(struct rows *r, const struct row_plan *plan, const struct chunk 
 
 /* ---- fields ---- */
 
-static uint32_t field_begin(const struct row_span *row, size_t i)
-{
-    return i == 0 ? row->start : row->delimiters[i - 1] + 1;
-}
-
-static uint32_t field_end(const struct row_span *row, size_t i)
-{
-    return i == row->n_delimiters ? row->stop : row->delimiters[i];
-}
-
 struct field_text field_decode(unsigned char quote, const char *text, size_t n, struct str *room)
 {
     if (n < 2 || quote == 0 || (unsigned char)text[0] != quote) {
@@ -150,6 +140,13 @@ static bool give_up(struct rows *r)
     return false;
 }
 
+/* The row that a CHUNK_CUT ends in: no more of it comes. */
+static void end_cut(struct rows *r)
+{
+    err_set(&r->e, ERR_OUTPUT, "%s", row_fault_text(ROW_TOO_LONG));
+    r->failed = r->bad_row = true;
+}
+
 static int check_name(const struct row_plan *plan, const struct str *dir, struct err *e)
 {
     size_t name = strlen(plan->name) + (plan->parts->max_file_size ? ORDINAL_BYTES : 0);
@@ -204,6 +201,16 @@ static const char *begin_of(char *out, const char *row, size_t n)
 
 /* ---- CSV ---- */
 
+/* Bytes of all its key fields. */
+static size_t keys_size(const struct row_plan *plan, const struct row_span *span)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < plan->n_keys; i++) {
+        n += field_end(span, plan->key_field[i]) - field_begin(span, plan->key_field[i]);
+    }
+    return n;
+}
+
 /* The row's key as bytes: its one field as it is, or all of them, each behind its length. */
 static const char *key_of(struct rows *r, const struct row_plan *plan, const char *text,
                           const struct row_span *span, size_t *n)
@@ -213,13 +220,9 @@ static const char *key_of(struct rows *r, const struct row_plan *plan, const cha
         *n = field_end(span, plan->key_field[0]) - begin;
         return text + begin;
     }
-    size_t room = SCAN_PADDING + KEY_PADDING;
-    for (size_t i = 0; i < plan->n_keys; i++) {
-        size_t f = plan->key_field[i];
-        room += sizeof(uint32_t) + field_end(span, f) - field_begin(span, f);
-    }
     str_clear(&r->key);
-    str_reserve(&r->key, room);
+    str_reserve(&r->key, plan->n_keys * sizeof(uint32_t) + keys_size(plan, span) + SCAN_PADDING +
+                             KEY_PADDING);
     char *to = r->key.s;
     for (size_t i = 0; i < plan->n_keys; i++) {
         uint32_t begin = field_begin(span, plan->key_field[i]);
@@ -244,12 +247,7 @@ static enum placing place_csv(struct rows *r, const struct row_plan *plan, const
     }
     struct field_text values[PLAN_MAX_KEYS];
     str_clear(&r->text);
-    size_t room = 0;
-    for (size_t i = 0; i < plan->n_keys; i++) {
-        size_t f = plan->key_field[i];
-        room += field_end(span, f) - field_begin(span, f);
-    }
-    str_reserve(&r->text, room);
+    str_reserve(&r->text, keys_size(plan, span));
     for (size_t i = 0; i < plan->n_keys; i++) {
         uint32_t begin = field_begin(span, plan->key_field[i]);
         uint32_t end = field_end(span, plan->key_field[i]);
@@ -304,8 +302,7 @@ static bool csv_batch(struct rows *r, const struct row_plan *plan, const struct 
             r->blank_lines = r->scanner.blank_lines;
             if (c->kind == CHUNK_CUT) {
                 r->begun++;
-                err_set(&r->e, ERR_OUTPUT, "%s", row_fault_text(ROW_TOO_LONG));
-                r->failed = r->bad_row = true;
+                end_cut(r);
             }
             return false;
         }
@@ -419,8 +416,7 @@ static bool json_batch(struct rows *r, const struct row_plan *plan, const struct
         }
         r->begun++;
         if (c->kind == CHUNK_CUT && !newline) {
-            err_set(&r->e, ERR_OUTPUT, "%s", row_fault_text(ROW_TOO_LONG));
-            r->failed = r->bad_row = true;
+            end_cut(r);
             return false;
         }
         struct partition *part = NULL;

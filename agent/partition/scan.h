@@ -70,6 +70,17 @@ struct row_span {
     size_t n_delimiters;        /* fields less one */
 };
 
+/* Where its i-th field begins and ends, quotes included; i is at most n_delimiters. */
+static inline uint32_t field_begin(const struct row_span *row, size_t i)
+{
+    return i == 0 ? row->start : row->delimiters[i - 1] + 1;
+}
+
+static inline uint32_t field_end(const struct row_span *row, size_t i)
+{
+    return i == row->n_delimiters ? row->stop : row->delimiters[i];
+}
+
 struct scanner {
     struct dialect dialect;
     masks_kernel *kernel;      /* the fastest, unless a test sets another */

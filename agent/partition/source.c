@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/io.h"
 #include "base/mem.h"
 #include "base/scope.h"
 #include "base/str.h"
@@ -38,15 +39,6 @@ static void chunk_room(struct chunk *c, size_t need)
 
 /* ---- bytes ---- */
 
-static ssize_t read_file(const struct source_file *s, unsigned char *to, size_t n)
-{
-    ssize_t got = 0;
-    do {
-        got = read(s->fd, to, n);
-    } while (got < 0 && errno == EINTR);
-    return got;
-}
-
 static int bad_gzip(const struct source_file *s, const char *why, struct err *e)
 {
     return err_set(e, ERR_OUTPUT, "%s: %s", QUOTED(s->path), why);
@@ -58,7 +50,7 @@ static int refill(struct source_file *s, struct err *e)
     if (s->z.avail_in > 0) {
         return 1;
     }
-    ssize_t got = read_file(s, s->packed, PACKED_STEP);
+    ssize_t got = io_read_some(s->fd, s->packed, PACKED_STEP);
     if (got < 0) {
         return err_sys(e, ERR_OUTPUT, errno, "read %s", QUOTED(s->path));
     }
@@ -116,7 +108,7 @@ static int read_up_to(struct source_file *s, struct chunk *c, size_t want, struc
     chunk_room(c, want);
     while (!s->ended && c->n < want) {
         ssize_t got = s->gzip ? read_gzip(s, c->text + c->n, want - c->n, e)
-                              : read_file(s, c->text + c->n, want - c->n);
+                              : io_read_some(s->fd, c->text + c->n, want - c->n);
         if (got < 0) {
             return s->gzip ? -(int)e->code
                            : err_sys(e, ERR_OUTPUT, errno, "read %s", QUOTED(s->path));

@@ -100,10 +100,9 @@ static void column_names(const struct split *s, struct strvec *names)
     struct str room = STR_INIT(0);
     str_reserve(&room, s->source.n_header);
     for (size_t i = 0; i <= row->n_delimiters; i++) {
-        uint32_t begin = i == 0 ? 0 : row->delimiters[i - 1] + 1;
-        uint32_t end = i == row->n_delimiters ? row->stop : row->delimiters[i];
-        struct field_text f =
-            field_decode(s->source.dialect.quote, s->source.header + begin, end - begin, &room);
+        uint32_t begin = field_begin(row, i);
+        struct field_text f = field_decode(s->source.dialect.quote, s->source.header + begin,
+                                           field_end(row, i) - begin, &room);
         strvec_take(names, xstrndup(f.s, f.n));
     }
     str_free(&room);
@@ -322,8 +321,10 @@ static void fetch_ahead(const struct rows *r, size_t i)
     if (i + PARTITION_AHEAD < r->n) {
         __builtin_prefetch(&r->v[i + PARTITION_AHEAD].part->buf);
         const struct partition *p = r->v[i + BUFFER_AHEAD].part;
-        __builtin_prefetch(p->buf + p->len, 1);
-        __builtin_prefetch(p->buf + p->len + 64, 1);
+        if (p->buf) {
+            __builtin_prefetch(p->buf + p->len, 1);
+            __builtin_prefetch(p->buf + p->len + PART_SLACK, 1);
+        }
     }
 }
 
@@ -337,13 +338,13 @@ static int append_rows(struct worker *w, struct err *e)
     const struct piece_of_row *piece = r->pieces;
     for (size_t i = 0; i < r->n; i++, piece += stride) {
         const struct row *row = &r->v[i];
-        fetch_ahead(r, i);
         if (ps->root_fd < 0) {
             if (parts_count(ps, row->part, row->bytes, e) != 0) {
                 return -(int)e->code;
             }
             continue;
         }
+        fetch_ahead(r, i);
         char *to = parts_room(ps, row->part, row->bytes, &w->flushes, e);
         if (!to) {
             return -(int)e->code;
@@ -466,8 +467,8 @@ static void *end_thread(void *arg)
     return NULL;
 }
 
-/* Runs `thread` on all workers but the first, `own` being the first one's part. A thread that
- * cannot be had is not missed. */
+/* Runs `thread` on all workers but the first, which is the caller's. A thread that cannot be had is
+ * not missed. */
 static void start_all(struct worker *workers, unsigned n, void *(*thread)(void *))
 {
     for (unsigned i = 1; i < n; i++) {
