@@ -7,7 +7,7 @@
 # Without a registry, scripts/baseimage.sh makes debian:bookworm-slim first; scripts/dockerd.sh starts an engine.
 FROM debian:bookworm-slim AS build
 WORKDIR /src
-COPY scripts/deps.sh scripts/
+COPY scripts/deps.sh scripts/curl.sh scripts/curl.patch scripts/
 RUN scripts/deps.sh build && apt-get clean && rm -rf /var/lib/apt/lists/*
 COPY . .
 # In an image without a loader a dynamic binary fails as "no such file or directory": say it here instead.

@@ -2,15 +2,19 @@
 VERSION := 0.1.0
 CC      ?= gcc
 B       := build
+# A minimal static libcurl, which the distribution does not have: made by scripts/curl.sh.
+CURL    := build/curl
 
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
         -Wpointer-arith -Wvla -Wformat=2 -Wswitch-enum -Wundef -Wcast-qual
 HARD := -O2 -g -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -ffunction-sections \
         -fdata-sections
-CPPFLAGS_ALL := -std=c11 -D_GNU_SOURCE -DPROCAGENT_VERSION='"$(VERSION)"' -Iagent $(CPPFLAGS)
+CPPFLAGS_ALL := -std=c11 -D_GNU_SOURCE -DPROCAGENT_VERSION='"$(VERSION)"' -Iagent \
+                -isystem $(CURL)/include $(CPPFLAGS)
 CFLAGS_ALL   := $(WARN) $(HARD) $(if $(CI),-Werror) $(CFLAGS)
 LDFLAGS_ALL  := -static-pie -Wl,-z,relro,-z,now,--gc-sections $(LDFLAGS)
-LIBS := -linih -ljansson -larchive -ldeflate -lz -lpthread
+LIBS := $(CURL)/lib/libcurl.a -lssl -lcrypto -lcares -lexpat -linih -ljansson -larchive -lzstd \
+        -llzma -lbz2 -ldeflate -lz -lpthread
 
 # Sources by stage, in the order data flows.
 BASE      := err mem str path io dir hidden mount newfile number calendar clock utf8 env tz log \
@@ -28,12 +32,12 @@ SRC := agent/job.c $(BASE:%=agent/base/%.c) $(CONFIG:%=agent/config/%.c) \
        $(STORE:%=agent/store/%.c) $(STAGE:%=agent/stage/%.c) $(RUN:%=agent/run/%.c) \
        $(PARTITION:%=agent/partition/%.c) $(PACK:%=agent/pack/%.c) \
        $(PUBLISH:%=agent/publish/%.c) $(REPORT:%=agent/report/%.c)
-GEN := $(B)/gen/tzdata.c
+GEN := $(B)/gen/tzdata.c $(B)/gen/roots.c
 
 UNIT := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 FUZZ := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
 
-OBJ := $(SRC:%.c=$(B)/obj/%.o) $(B)/obj/gen/tzdata.o
+OBJ := $(SRC:%.c=$(B)/obj/%.o) $(GEN:$(B)/%.c=$(B)/obj/%.o)
 LIB := $(B)/libprocagent.a
 
 all: $(B)/procagent ## build build/procagent, fully static
@@ -45,7 +49,10 @@ $(B)/procagent: $(B)/obj/agent/main.o $(LIB)
 $(LIB): $(OBJ)
 	rm -f $@ && ar rcs $@ $^
 
-$(B)/obj/%.o: %.c
+$(CURL)/lib/libcurl.a: scripts/curl.sh scripts/curl.patch
+	scripts/curl.sh $(CURL)
+
+$(B)/obj/%.o: %.c | $(CURL)/lib/libcurl.a
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 $(B)/obj/gen/%.o: $(B)/gen/%.c
@@ -59,6 +66,10 @@ $(B)/tzgen: scripts/tzgen.c agent/base/tz.c agent/base/calendar.c
 $(B)/gen/tzdata.c: $(B)/tzgen
 	@mkdir -p $(@D)
 	$(B)/tzgen /usr/share/zoneinfo $@
+# Roots of trust for images without any.
+$(B)/gen/roots.c: scripts/roots.sh
+	@mkdir -p $(@D)
+	scripts/roots.sh $@
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 

@@ -6,7 +6,8 @@
 set -euo pipefail
 
 build=(gcc make pkg-config libc6-dev binutils libarchive-dev zlib1g-dev libinih-dev libjansson-dev
-    libdeflate-dev tzdata)
+    libdeflate-dev libzstd-dev liblzma-dev libbz2-dev libssl-dev libc-ares-dev libexpat1-dev ca-certificates
+    dpkg-dev patch tzdata)
 demo=(python3 python3-pandas jupyter-nbconvert python3-ipykernel python3-matplotlib bubblewrap)
 test=(git file libcmocka-dev libcsv-dev bats clang clang-tidy clang-format cppcheck shellcheck strace procps util-linux
     python3-nbformat libarchive-tools docker.io mmdebstrap iproute2)
@@ -43,7 +44,9 @@ done
 if apt-cache show tzdata-legacy >/dev/null 2>&1; then
     dpkg-query -W tzdata-legacy >/dev/null 2>&1 || missing+=(tzdata-legacy)
 fi
+libcurl() { "$(dirname "$0")/curl.sh"; } # static and minimal, from the distribution's source
 if ((${#missing[@]} == 0)); then
+    libcurl
     exit 0
 fi
 
@@ -59,3 +62,4 @@ echo "installing: ${missing[*]}" >&2
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
     "${missing[@]}" >/dev/null
+libcurl
