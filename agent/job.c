@@ -25,6 +25,11 @@ void job_init(struct job *job)
                         .ml_root = xstrdup("/opt/ml"),
                         .grace_ns = 8 * NS_PER_S, /* fits docker stop's 10 s */
                         .drain_ns = 2 * NS_PER_S,
+                        .progress_ns = 10 * NS_PER_S,
+                        .s3 = {.connections = 16,
+                               .part_size = UINT64_C(8) << 20,
+                               .retries = 8,
+                               .timeout_ns = 30 * NS_PER_S},
                         .cwd_fd = -1};
     strvec_add(&job->hosts, "algo-1");
     (void)tz_lookup("UTC", &job->tz);
@@ -67,6 +72,9 @@ void job_free(struct job *job)
         free(out->match_origin);
         free(out->pack);
         free(out->pack_origin);
+        free(out->mode_origin);
+        free(out->marker);
+        free(out->manifest);
         free(out->partition_dir);
         strvec_free(&out->table.columns);
         free(out->table.null_value);
@@ -91,6 +99,10 @@ void job_free(struct job *job)
     free(job->user_origin);
     free(job->command_origin);
     free(job->store_root);
+    free(job->s3.endpoint);
+    free(job->s3.region);
+    free(job->s3.ca_bundle);
+    free(job->s3.kms_key_id);
     *job = (struct job){.cwd_fd = -1};
 }
 
@@ -103,11 +115,16 @@ const char *stage_name(enum stage_id id)
     return NAMES[id];
 }
 
+bool job_moves(const struct job *job)
+{
+    return job->store_kind != STORE_PLATFORM;
+}
+
 bool job_has_outputs(const struct job *job)
 {
     for (size_t i = 0; i < job->n_outputs; i++) {
         const struct output *out = &job->outputs[i];
-        if (out->dir && (out->layout || out->pack || job->store_kind != STORE_PLATFORM)) {
+        if (out->dir && (out->layout || out->pack || job_moves(job))) {
             return true;
         }
     }
@@ -134,6 +151,26 @@ int job_check(struct job *job, const struct stage *stages, size_t n, struct err 
     return 0;
 }
 
+int job_begin_beside(struct job *job, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; i < job->n_stages && rc == 0; i++) {
+        rc = job->stages[i].begin ? job->stages[i].begin(job, e) : 0;
+    }
+    return rc;
+}
+
+int job_end_beside(struct job *job, struct err *e)
+{
+    int first = 0;
+    for (size_t i = 0; i < job->n_stages; i++) {
+        struct err later = {0};
+        int rc = job->stages[i].end ? job->stages[i].end(job, first ? &later : e) : 0;
+        first = first ? first : rc;
+    }
+    return first;
+}
+
 /* After the transform nothing more happens when it failed, or when a stop arrived while there is
  * still something to do: half a result is not published. */
 static int may_go_on(const struct job *job, struct err *e)
@@ -147,6 +184,8 @@ static int may_go_on(const struct job *job, struct err *e)
 void job_perform(struct job *job, const struct stage *stages, size_t n)
 {
     struct err e = {0};
+    job->stages = stages;
+    job->n_stages = n;
     if (job_check(job, stages, n, &e) != 0) {
         return;
     }

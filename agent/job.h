@@ -22,6 +22,25 @@
 enum store_kind {
     STORE_PLATFORM, /* SageMaker moves the data before and after us */
     STORE_FOLDER,   /* s3://bucket/key is ROOT/bucket/key */
+    STORE_S3,       /* Amazon S3, or what speaks its protocol at [store] endpoint */
+};
+
+/* [store]'s keys for kind = s3. Written by config/; NULL and 0 mean the default. */
+enum s3_addressing {
+    ADDRESS_AUTO,    /* virtual on Amazon's own endpoints, path on others */
+    ADDRESS_PATH,    /* https://endpoint/bucket/key */
+    ADDRESS_VIRTUAL, /* https://bucket.endpoint/key */
+};
+struct s3_settings {
+    char *endpoint;   /* "http://127.0.0.1:9000", without trailing slash */
+    char *region;     /* of the buckets and of signatures */
+    char *ca_bundle;  /* a PEM file that is trusted in place of the usual ones */
+    char *kms_key_id; /* SSE-KMS for what is put; KmsKeyId of the request unless set */
+    enum s3_addressing addressing;
+    uint64_t connections; /* most requests in flight */
+    uint64_t part_size;   /* bytes of a range or an upload's part */
+    uint64_t retries;     /* of one request, after its first try */
+    int64_t timeout_ns;   /* without a byte moving */
 };
 
 /* The service's enums. A value that we do not know is kept as *_OTHER: it is an error only where we
@@ -30,6 +49,20 @@ enum s3_data_type { S3_PREFIX, S3_MANIFEST_FILE, S3_DATA_TYPE_OTHER };
 enum s3_distribution { FULLY_REPLICATED, SHARDED_BY_S3_KEY, DISTRIBUTION_OTHER };
 enum s3_input_mode { INPUT_FILE, INPUT_PIPE, INPUT_MODE_OTHER };
 enum s3_upload_mode { UPLOAD_END_OF_JOB, UPLOAD_CONTINUOUS, UPLOAD_MODE_OTHER };
+
+/* Where a ManifestFile's objects land below LocalPath (contract: sagemaker.md 2.2). */
+enum manifest_paths {
+    MANIFEST_FULL_KEY, /* LocalPath + the whole key, as Training does */
+    MANIFEST_RELATIVE, /* LocalPath + what stands behind the manifest's prefix */
+};
+
+/* [input X] unpack and its limits; config/. */
+struct unpack {
+    bool wanted;
+    uint64_t max_entries; /* members of one archive */
+    uint64_t max_size;    /* bytes that come out of one archive; 0 = no limit */
+    uint64_t max_ratio;   /* bytes out for each byte of the archive */
+};
 
 /* One ProcessingInputs[] member. Written by config/, the counters by stage/. */
 struct input {
@@ -45,8 +78,11 @@ struct input {
     bool gzip;        /* S3CompressionType Gzip */
     bool app_managed; /* AppManaged */
     bool dataset;     /* has a DatasetDefinition instead of an S3Input */
-    uint64_t files;   /* staged files; stage/ */
-    uint64_t bytes;   /* staged bytes; stage/ */
+    enum manifest_paths manifest_paths; /* [input X] manifest_paths */
+    struct unpack unpack;               /* [input X] unpack... */
+    struct pipe *pipe;                  /* owned: feeds the FIFO of S3InputMode Pipe; stage/ */
+    uint64_t files;                     /* staged files; stage/ */
+    uint64_t bytes;                     /* staged bytes; stage/ */
 };
 
 /* [output X]'s keys about rows: how files are read and split by columns. Written by config/. */
@@ -62,24 +98,31 @@ enum null_policy {
     NULL_VALUE,     /* table.null_value stands for them */
 };
 struct table {
-    enum data_format format;  /* how its files are read */
-    char delimiter;           /* one byte of ASCII; 0: the format's own */
-    char quote;               /* one byte of ASCII; 0: nothing is quoted */
-    bool header;              /* each file begins with the names of its columns */
-    struct strvec columns;    /* the names where there is no header; may be empty */
-    enum null_policy null;    /* what a null or empty value becomes */
-    char *null_value;         /* with NULL_VALUE */
-    bool sentinel_is_null;    /* a literal __HIVE_DEFAULT_PARTITION__ in the data is null */
-    bool keep_columns;        /* the partition's columns stay in the rows */
-    bool reject_bad_rows;     /* they go to _rejected/ instead of ending the job */
-    bool compress;            /* split files are written as .gz */
-    bool portable;            /* warn of names that the URL family of readers spells otherwise */
-    uint64_t max_row_size;    /* bytes; a longer row is a bad row */
-    uint64_t max_partitions;  /* leaf partitions of the output */
-    uint64_t max_files;       /* files in them; 0 = no limit */
-    uint64_t max_file_size;   /* bytes before compression; 0 = no limit */
-    char *split_origin;       /* where the first key was set that only a split by columns needs, or
+    enum data_format format; /* how its files are read */
+    char delimiter;          /* one byte of ASCII; 0: the format's own */
+    char quote;              /* one byte of ASCII; 0: nothing is quoted */
+    bool header;             /* each file begins with the names of its columns */
+    struct strvec columns;   /* the names where there is no header; may be empty */
+    enum null_policy null;   /* what a null or empty value becomes */
+    char *null_value;        /* with NULL_VALUE */
+    bool sentinel_is_null;   /* a literal __HIVE_DEFAULT_PARTITION__ in the data is null */
+    bool keep_columns;       /* the partition's columns stay in the rows */
+    bool reject_bad_rows;    /* they go to _rejected/ instead of ending the job */
+    bool compress;           /* split files are written as .gz */
+    bool portable;           /* warn of names that the URL family of readers spells otherwise */
+    uint64_t max_row_size;   /* bytes; a longer row is a bad row */
+    uint64_t max_partitions; /* leaf partitions of the output */
+    uint64_t max_files;      /* files in them; 0 = no limit */
+    uint64_t max_file_size;  /* bytes before compression; 0 = no limit */
+    char *split_origin;      /* where the first key was set that only a split by columns needs, or
                                  NULL */
+};
+
+/* What publishing does with objects that are there already; [output X] mode. */
+enum publish_mode {
+    PUBLISH_APPEND,  /* they stay; one of the same key is replaced */
+    PUBLISH_REPLACE, /* those of a partition that gets new files go, once the new ones are there */
+    PUBLISH_FAIL,    /* a partition that has some already ends the job */
 };
 
 /* One leaf partition as it is after the run. Written by partition/. */
@@ -99,33 +142,39 @@ struct output {
     char *origin;     /* where it was declared: for errors */
     enum s3_upload_mode upload_mode;
     bool app_managed;
-    bool feature_store;  /* has a FeatureStoreOutput */
-    char *layout;        /* [output X] layout, or NULL */
-    char *layout_origin; /* where the layout was set */
-    char *match;         /* [output X] match: names pieces of paths, or NULL */
-    char *match_origin;  /* where that was set */
-    char *pack;          /* [output X] pack: the archive's name, or NULL */
-    char *pack_origin;   /* where that was set */
+    bool feature_store;     /* has a FeatureStoreOutput */
+    char *layout;           /* [output X] layout, or NULL */
+    char *layout_origin;    /* where the layout was set */
+    char *match;            /* [output X] match: names pieces of paths, or NULL */
+    char *match_origin;     /* where that was set */
+    char *pack;             /* [output X] pack: the archive's name, or NULL */
+    char *pack_origin;      /* where that was set */
+    enum publish_mode mode; /* [output X] mode */
+    char *mode_origin;      /* where that was set, or NULL */
+    char *marker;           /* [output X] marker: an empty object put after all data, or NULL */
+    char *manifest;         /* [output X] manifest: a ManifestFile of the data, put then, or NULL */
+    bool publish_failed;    /* [output X] on_failure = publish: a failed transform's files, aside */
+    struct continuous *continuous; /* owned: uploads while the transform runs; publish/ */
     char
         *partition_dir; /* the layout with this job's values, "k=v/k2=v2", NULL when it differs from
                            * file to file; partition/ at check */
-    bool holds_cwd;        /* the working folder at our start lies in it, so it must stay the same
+    bool holds_cwd;     /* the working folder at our start lies in it, so it must stay the same
                               folder; partition/ at check */
-    struct table table;    /* how its rows are read; config/ */
-    struct leaf *leaves;   /* the leaf partitions after the run, sorted by path; partition/ */
+    struct table table; /* how its rows are read; config/ */
+    struct leaf *leaves; /* the leaf partitions after the run, sorted by path; partition/ */
     size_t n_leaves;
     uint64_t split;         /* files whose rows were split by columns; partition/, as below */
     uint64_t rows_in;       /* rows those files had, headers not counted */
     uint64_t rows_out;      /* rows written into partitions */
     uint64_t rows_rejected; /* rows written to _rejected/ */
     uint64_t blank_lines;   /* empty lines, which are no rows and were left out */
-    uint64_t partitions;   /* leaf partitions after the run; partition/ */
-    uint64_t moved;        /* files moved into a partition; partition/ */
-    uint64_t members;      /* archive members; pack/ */
-    uint64_t packed_bytes; /* bytes of the archive; pack/ */
-    uint64_t files;        /* files at the end: what is, or will be, published; publish/ */
-    uint64_t bytes;        /* their bytes; publish/ */
-    uint64_t skipped;      /* links and special files that are not published; publish/ */
+    uint64_t partitions;    /* leaf partitions after the run; partition/ */
+    uint64_t moved;         /* files moved into a partition; partition/ */
+    uint64_t members;       /* archive members; pack/ */
+    uint64_t packed_bytes;  /* bytes of the archive; pack/ */
+    uint64_t files;         /* files at the end: what is, or will be, published; publish/ */
+    uint64_t bytes;         /* their bytes; publish/ */
+    uint64_t skipped;       /* links and special files that are not published; publish/ */
 };
 
 enum stage_id { STAGE_CONFIG, STAGE_INPUTS, STAGE_RUN, STAGE_PARTITION, STAGE_PACK, STAGE_PUBLISH };
@@ -177,12 +226,18 @@ struct job {
     bool stderr_tail;      /* [run] stderr_tail: relay stderr, to know its last line */
     struct strvec environment; /* NAME=VALUE: Environment of the request, then [run] env.NAME */
     enum store_kind store_kind;
-    char *store_root; /* [store] root, absolute; NULL for the platform */
-    bool dry_run; /* plan the partitions, write nothing */
+    char *store_root;      /* [store] root, absolute; NULL but for a folder store */
+    struct s3_settings s3; /* [store], for kind = s3 */
+    int64_t progress_ns;   /* [job] progress: between two lines of a stage; 0 = none */
+    bool dry_run;          /* plan the partitions, write nothing */
     struct input *inputs;
     size_t n_inputs;
     struct output *outputs;
     size_t n_outputs;
+
+    /* the story being told: job_perform */
+    const struct stage *stages;
+    size_t n_stages;
 
     /* surroundings at entry: main.c */
     int cwd_fd; /* the working directory the transform gets */
@@ -202,6 +257,11 @@ struct stage {
     int (*check)(struct job *job, struct err *e);
     /* Does the work; leaves either the old state or the complete new one. */
     int (*act)(struct job *job, struct err *e);
+    /* Work beside the transform, on threads: begun once it runs, ended when it is gone. May be
+     * NULL. `begin` failing stops the transform; `end` is called all the same and tells what went
+     * wrong. */
+    int (*begin)(struct job *job, struct err *e);
+    int (*end)(struct job *job, struct err *e);
 };
 
 void job_init(struct job *job);
@@ -216,6 +276,14 @@ void job_perform(struct job *job, const struct stage *stages, size_t n);
 
 /* The checks alone. */
 int job_check(struct job *job, const struct stage *stages, size_t n, struct err *e);
+
+/* The stages' work beside the transform: for run/. Both go through all stages; the first error is
+ * told. */
+int job_begin_beside(struct job *job, struct err *e);
+int job_end_beside(struct job *job, struct err *e);
+
+/* Is this run's data ours to move, of an input or output that the application manages or not? */
+bool job_moves(const struct job *job);
 
 /* Records a failure that happened outside job_perform (reading the configuration). */
 void job_fail(struct job *job, enum stage_id id, const struct err *e);

@@ -24,11 +24,11 @@
 enum { EXIT_BAD_CALL = 125 };
 
 static const struct stage STORY[] = {
-    {STAGE_INPUTS, stage_check, stage_inputs},
-    {STAGE_RUN, run_check, run_transform},
-    {STAGE_PARTITION, partition_check, partition_outputs},
-    {STAGE_PACK, pack_check, pack_outputs},
-    {STAGE_PUBLISH, publish_check, publish_outputs},
+    {STAGE_INPUTS, stage_check, stage_inputs, NULL, NULL},
+    {STAGE_RUN, run_check, run_transform, NULL, NULL},
+    {STAGE_PARTITION, partition_check, partition_outputs, NULL, NULL},
+    {STAGE_PACK, pack_check, pack_outputs, NULL, NULL},
+    {STAGE_PUBLISH, publish_check, publish_outputs, NULL, NULL},
 };
 enum { STORY_LENGTH = sizeof STORY / sizeof *STORY };
 
@@ -90,7 +90,8 @@ static int check(const struct args *args)
 /* One stage alone; no message and no report, which are a job's. */
 static int partition(const struct args *args)
 {
-    static const struct stage ALONE[] = {{STAGE_PARTITION, partition_check, partition_outputs}};
+    static const struct stage ALONE[] = {
+        {STAGE_PARTITION, partition_check, partition_outputs, NULL, NULL}};
     struct err e = {0};
     if (config_load(&job, args, environ, &e) != 0 || leave_working_folder(&e) != 0) {
         job_fail(&job, STAGE_CONFIG, &e);

@@ -37,7 +37,7 @@ echo "building libcurl (about a minute)" >&2
     cd curl-*/
     grep -q compare_header_names lib/http_aws_sigv4.c || patch -p1 <"$patch"
     # dpkg-source has applied the distribution's patches, which touch configure.ac too: nothing to make anew.
-    find . -name '*.in' -o -name configure -o -name aclocal.m4 | xargs touch
+    find . \( -name '*.in' -o -name configure -o -name aclocal.m4 \) -exec touch {} +
     ./configure --prefix="$dir" --disable-dependency-tracking --disable-shared --enable-static \
         --with-openssl --enable-ares --without-zlib --without-brotli --without-zstd --without-nghttp2 \
         --without-libidn2 --without-libpsl --without-librtmp --without-libssh2 --without-gssapi \

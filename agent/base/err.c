@@ -76,6 +76,12 @@ int err_prefix(struct err *e, const char *fmt, ...)
     return -(int)e->code;
 }
 
+int err_take(struct err *e, const struct err *from)
+{
+    *e = *from;
+    return -(int)from->code;
+}
+
 bool err_is_stop(const struct err *e)
 {
     return e->code == ERR_STOPPED || e->code == ERR_TIMEOUT;
@@ -84,8 +90,8 @@ bool err_is_stop(const struct err *e)
 const char *err_code_name(enum err_code code)
 {
     static const char *const NAMES[] = {
-        [ERR_NONE] = "none",   [ERR_CONFIG] = "config", [ERR_INPUT] = "input",
-        [ERR_OUTPUT] = "output", [ERR_EXEC] = "exec",   [ERR_INTERNAL] = "internal",
+        [ERR_NONE] = "none",       [ERR_CONFIG] = "config",   [ERR_INPUT] = "input",
+        [ERR_OUTPUT] = "output",   [ERR_EXEC] = "exec",       [ERR_INTERNAL] = "internal",
         [ERR_STOPPED] = "stopped", [ERR_TIMEOUT] = "timeout",
     };
     return NAMES[code];

@@ -25,10 +25,10 @@ enum err_code {
 #define ERR_TEXT_MAX 1024u
 
 struct err {
-    enum err_code code; /* ERR_NONE: no error yet */
-    int sys;         /* errno at the failure, 0 when none is involved */
-    int signo;       /* with ERR_STOPPED: the signal */
-    int exec_status; /* with ERR_EXEC: 126 or 127 */
+    enum err_code code;      /* ERR_NONE: no error yet */
+    int sys;                 /* errno at the failure, 0 when none is involved */
+    int signo;               /* with ERR_STOPPED: the signal */
+    int exec_status;         /* with ERR_EXEC: 126 or 127 */
     char text[ERR_TEXT_MAX]; /* one line, UTF-8, no newline */
 };
 
@@ -43,6 +43,9 @@ __attribute__((format(printf, 4, 5))) int err_sys(struct err *e, enum err_code c
 
 /* Puts "<formatted text>: " before what `e` says; returns -(int)e->code. */
 __attribute__((format(printf, 2, 3))) int err_prefix(struct err *e, const char *fmt, ...);
+
+/* Makes `e` what `from` is; returns -(int)code. */
+int err_take(struct err *e, const struct err *from);
 
 /* Did somebody or the clock end the work, rather than the work fail? Context that explains a
  * failure has no place there. */

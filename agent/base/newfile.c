@@ -31,8 +31,7 @@ int newfile_open(struct newfile *f, int dir_fd, const char *path, mode_t mode, s
             xasprintf("%s/%s%016llx.tmp", parent, OWN_TEMP_PREFIX, (unsigned long long)random);
         int fd = openat(dir_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
         if (fd >= 0) {
-            *f = (struct newfile){
-                .fd = fd, .dir_fd = dir_fd, .temp = temp, .final = xstrdup(path)};
+            *f = (struct newfile){.fd = fd, .dir_fd = dir_fd, .temp = temp, .final = xstrdup(path)};
             return 0;
         }
         free(temp);
@@ -41,6 +40,14 @@ int newfile_open(struct newfile *f, int dir_fd, const char *path, mode_t mode, s
         }
     }
     return err_sys(e, ERR_OUTPUT, errno, "create %s", path);
+}
+
+int newfile_open_path(struct newfile *f, const char *path, struct err *e)
+{
+    SCOPE_FREE char *parent = path_parent(path);
+    return io_mkdirs(AT_FDCWD, parent) == 0
+               ? newfile_open(f, AT_FDCWD, path, 0666, e)
+               : err_sys(e, ERR_OUTPUT, errno, "create folder %s", parent);
 }
 
 static int sync_parent(const struct newfile *f)

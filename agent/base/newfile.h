@@ -23,7 +23,10 @@ struct newfile {
     char *final; /* owned: path it will have */
 };
 
-#define NEWFILE_NONE {.fd = -1, .dir_fd = -1}
+#define NEWFILE_NONE           \
+    {                          \
+        .fd = -1, .dir_fd = -1 \
+    }
 
 enum newfile_flags {
     NEWFILE_SYNC = 1u << 0,   /* fsync the file and its folder: it must outlive a power cut */
@@ -32,6 +35,8 @@ enum newfile_flags {
 
 /* 0, or ERR_OUTPUT naming the path. Mode is less the umask. */
 int newfile_open(struct newfile *f, int dir_fd, const char *path, mode_t mode, struct err *e);
+/* The same for an absolute path whose folder is made when it is not there. */
+int newfile_open_path(struct newfile *f, const char *path, struct err *e);
 int newfile_commit(struct newfile *f, unsigned flags, struct err *e);
 void newfile_discard(struct newfile *f);
 

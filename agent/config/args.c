@@ -65,9 +65,12 @@ static const struct {
     const char *word;
     enum command command;
 } COMMANDS[] = {
-    {"run", COMMAND_RUN},         {"check", COMMAND_CHECK},
-    {"version", COMMAND_VERSION}, {"help", COMMAND_HELP},
-    {"--help", COMMAND_HELP},     {"-h", COMMAND_HELP},
+    {"run", COMMAND_RUN},
+    {"check", COMMAND_CHECK},
+    {"version", COMMAND_VERSION},
+    {"help", COMMAND_HELP},
+    {"--help", COMMAND_HELP},
+    {"-h", COMMAND_HELP},
     {"partition", COMMAND_PARTITION},
     {"--version", COMMAND_VERSION},
 };
@@ -195,8 +198,8 @@ int args_parse(int argc, char **argv, struct args *out, struct err *e)
     out->n_words = (size_t)(n - optind);
     out->command = help ? COMMAND_HELP : out->command;
     if (rc == 0 && out->command == COMMAND_PARTITION && !out->dir) {
-        rc = err_set(e, ERR_CONFIG,
-                     "partition needs a folder: procagent partition [OPTION]... DIR");
+        rc =
+            err_set(e, ERR_CONFIG, "partition needs a folder: procagent partition [OPTION]... DIR");
     }
     return rc;
 }

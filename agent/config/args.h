@@ -15,17 +15,17 @@ enum command { COMMAND_RUN, COMMAND_CHECK, COMMAND_PARTITION, COMMAND_VERSION, C
 
 struct args {
     enum command command;
-    const char *config;     /* -c FILE, or NULL; borrowed from argv, as are all below */
-    const char *ml_root;    /* --ml-root DIR, or NULL */
-    struct strvec set;      /* --set [SECTION.[NAME.]]KEY=VALUE, in order */
-    int log_level;          /* -v, -q; -1 when not given */
-    const char *layout;     /* partition: --layout, or NULL */
-    const char *match;      /* partition: --match, or NULL */
-    const char *output;     /* partition: --output NAME, or NULL */
-    const char *dir;        /* partition: the folder; NULL for other commands */
-    bool dry_run;           /* partition: --dry-run */
-    bool json;              /* partition: --json */
-    char **words;           /* the transform's words on the command line */
+    const char *config;  /* -c FILE, or NULL; borrowed from argv, as are all below */
+    const char *ml_root; /* --ml-root DIR, or NULL */
+    struct strvec set;   /* --set [SECTION.[NAME.]]KEY=VALUE, in order */
+    int log_level;       /* -v, -q; -1 when not given */
+    const char *layout;  /* partition: --layout, or NULL */
+    const char *match;   /* partition: --match, or NULL */
+    const char *output;  /* partition: --output NAME, or NULL */
+    const char *dir;     /* partition: the folder; NULL for other commands */
+    bool dry_run;        /* partition: --dry-run */
+    bool json;           /* partition: --json */
+    char **words;        /* the transform's words on the command line */
     size_t n_words;
 };
 

@@ -16,6 +16,7 @@
 #include "base/scope.h"
 #include "config/folder.h"
 #include "config/json.h"
+#include "config/moves.h"
 #include "config/settings.h"
 #include "config/sources.h"
 
@@ -261,15 +262,6 @@ static int check_overlaps(const struct job *job, struct err *e)
     return 0;
 }
 
-static int check_store(const struct job *job, const struct settings *settings, struct err *e)
-{
-    if (job->store_kind == STORE_PLATFORM || job->store_root) {
-        return 0;
-    }
-    const struct setting *kind = settings_find(settings, KEY_STORE_KIND, NULL);
-    return err_set(e, ERR_CONFIG, "%s: kind = folder needs root = DIR", kind->origin);
-}
-
 static int load_job(struct job *job, struct sources *s, char *const *environment, struct err *e)
 {
     int rc = sources_ml_root(job, s, environment, e);
@@ -279,7 +271,7 @@ static int load_job(struct job *job, struct sources *s, char *const *environment
     rc = rc ? rc : declare_all(job, s, e);
     rc = rc ? rc : read_environment(job, s, environment, e);
     rc = rc ? rc : sources_apply(job, s, e);
-    rc = rc ? rc : check_store(job, &s->settings, e);
+    rc = rc ? rc : moves_check(job, &s->settings, e);
     rc = rc ? rc : place_paths(job, e);
     rc = rc ? rc : check_overlaps(job, e);
     add_words(job, s->args);

@@ -258,12 +258,8 @@ static int see_value(void *user, const char *section, const char *name, const ch
 int ini_parse_text(const char *file, const char *text, size_t n, struct settings *settings,
                    struct ini_sections *sections, struct err *e)
 {
-    struct reader r = {.file = file,
-                       .text = text,
-                       .n = n,
-                       .settings = settings,
-                       .sections = sections,
-                       .e = e};
+    struct reader r = {
+        .file = file, .text = text, .n = n, .settings = settings, .sections = sections, .e = e};
     /* inih has no user pointer apart from the stream for its reader: both get the reader. */
     int bad_line = ini_parse_stream(next_line, &r, see_value, &r);
     free(r.name);

@@ -143,7 +143,8 @@ struct input *job_add_input(struct job *job, const char *name)
 {
     job->inputs = xreallocarray(job->inputs, job->n_inputs + 1, sizeof *job->inputs);
     struct input *in = &job->inputs[job->n_inputs++];
-    *in = (struct input){.name = xstrdup(name)};
+    *in = (struct input){.name = xstrdup(name),
+                         .unpack = {.max_entries = 1000000, .max_ratio = 1000}};
     return in;
 }
 
@@ -176,8 +177,7 @@ static int read_s3_input(const struct doc *d, const json_t *s3, const char *path
     int rc = read_string(d, s3, base, "LocalPath", &in->local_path);
     rc = rc ? rc : read_string(d, s3, base, "S3Uri", &in->s3_uri);
     rc = rc ? rc : read_enum(d, s3, base, "S3DataType", TYPES, 2, &type, &in->odd);
-    rc = rc ? rc : read_enum(d, s3, base, "S3DataDistributionType", SPREADS, 2, &spread,
-                              &in->odd);
+    rc = rc ? rc : read_enum(d, s3, base, "S3DataDistributionType", SPREADS, 2, &spread, &in->odd);
     rc = rc ? rc : read_enum(d, s3, base, "S3InputMode", MODES, 2, &mode, &in->odd);
     rc = rc ? rc : read_string(d, s3, base, "S3CompressionType", &compression);
     in->data_type = (enum s3_data_type)type;
@@ -317,6 +317,8 @@ int json_read_job(const char *file, const char *text, size_t n, struct job *job,
     rc =
         rc ? rc : read_child(&d, config, "ProcessingOutputConfig", "Outputs", JSON_ARRAY, &outputs);
     rc = rc ? rc : read_members(&d, outputs, "ProcessingOutputConfig.Outputs", job, read_output);
+    rc = rc ? rc
+            : read_string(&d, config, "ProcessingOutputConfig", "KmsKeyId", &job->s3.kms_key_id);
     rc = rc ? rc : read_child(&d, d.root, "", "StoppingCondition", JSON_OBJECT, &stopping);
     rc = rc ? rc : read_environment(&d, job);
     if (name) {

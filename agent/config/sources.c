@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/scope.h"
+#include "config/moves.h"
 #include "config/table.h"
 #include "config/words.h"
 
@@ -155,18 +156,6 @@ static int apply_duration(int64_t *out, const struct setting *at, struct err *e)
                : settings_bad_value(at, "a duration such as 8s, 500ms or 2m, at most 240h", e);
 }
 
-static int apply_store_kind(struct job *job, const struct setting *at, struct err *e)
-{
-    if (strcmp(at->value, "platform") == 0) {
-        job->store_kind = STORE_PLATFORM;
-    } else if (strcmp(at->value, "folder") == 0) {
-        job->store_kind = STORE_FOLDER;
-    } else {
-        return settings_bad_value(at, "platform or folder", e);
-    }
-    return 0;
-}
-
 static void set_text(char **value, char **origin, const struct setting *at)
 {
     free(*value);
@@ -175,48 +164,33 @@ static void set_text(char **value, char **origin, const struct setting *at)
     *origin = xstrdup(at->origin);
 }
 
-/* LocalPath and S3Uri of a member that the service listed are the service's: it moves the data, and
- * another path here would only hide them from it. */
-static int apply_place(char **place, bool from_service, const char *origin,
-                       const struct setting *at, struct err *e)
+static int apply_progress(struct job *job, const struct setting *at, struct err *e)
 {
-    if (from_service) {
-        return err_set(e, ERR_CONFIG, "%s: %s already has its paths from %s", at->origin,
-                       QUOTED(at->name), origin);
+    if (strcmp(at->value, "off") == 0) {
+        job->progress_ns = 0;
+        return 0;
     }
-    free(*place);
-    *place = xstrdup(at->value);
-    return 0;
+    return apply_duration(&job->progress_ns, at, e);
 }
 
 static int apply_input(struct job *job, const struct sources *s, const struct setting *at,
                        struct err *e)
 {
     struct input *in = sources_input(job, at->name);
-    bool from_service = (size_t)(in - job->inputs) < s->service_inputs;
-    char **place = at->key == KEY_INPUT_LOCAL_PATH ? &in->local_path : &in->s3_uri;
-    return apply_place(place, from_service, in->origin, at, e);
+    return moves_apply_input(in, (size_t)(in - job->inputs) < s->service_inputs, at, e);
 }
 
 static int apply_output(struct job *job, const struct sources *s, const struct setting *at,
                         struct err *e)
 {
     struct output *out = sources_output(job, at->name);
-    bool from_service = (size_t)(out - job->outputs) < s->service_outputs;
-    if (at->key == KEY_OUTPUT_LAYOUT) {
-        set_text(&out->layout, &out->layout_origin, at);
-        return 0;
+    switch ((int)at->key) {
+    case KEY_OUTPUT_LAYOUT: set_text(&out->layout, &out->layout_origin, at); return 0;
+    case KEY_OUTPUT_MATCH: set_text(&out->match, &out->match_origin, at); return 0;
+    case KEY_OUTPUT_PACK: set_text(&out->pack, &out->pack_origin, at); return 0;
+    default: break;
     }
-    if (at->key == KEY_OUTPUT_MATCH) {
-        set_text(&out->match, &out->match_origin, at);
-        return 0;
-    }
-    if (at->key == KEY_OUTPUT_PACK) {
-        set_text(&out->pack, &out->pack_origin, at);
-        return 0;
-    }
-    char **place = at->key == KEY_OUTPUT_LOCAL_PATH ? &out->local_path : &out->s3_uri;
-    return apply_place(place, from_service, out->origin, at, e);
+    return moves_apply_output(out, (size_t)(out - job->outputs) < s->service_outputs, at, e);
 }
 
 static int apply(struct job *job, const struct sources *s, const struct setting *at, struct err *e)
@@ -224,6 +198,7 @@ static int apply(struct job *job, const struct sources *s, const struct setting 
     switch (at->key) {
     case KEY_JOB_TIMEZONE: return apply_timezone(job, at, e);
     case KEY_JOB_TIME: return apply_time(job, at, e);
+    case KEY_JOB_PROGRESS: return apply_progress(job, at, e);
     case KEY_RUN_COMMAND: return apply_command(job, at, e);
     case KEY_RUN_GRACE: return apply_duration(&job->grace_ns, at, e);
     case KEY_RUN_DRAIN: return apply_duration(&job->drain_ns, at, e);
@@ -232,18 +207,38 @@ static int apply(struct job *job, const struct sources *s, const struct setting 
     case KEY_RUN_NO_NEW_PRIVS: return settings_switch(at, &job->no_new_privs, e);
     case KEY_RUN_STDERR_TAIL: return settings_switch(at, &job->stderr_tail, e);
     case KEY_RUN_ENV: env_set(&job->environment, at->name, at->value); return 0;
-    case KEY_STORE_KIND: return apply_store_kind(job, at, e);
+    case KEY_STORE_KIND:
     case KEY_STORE_ROOT:
-        free(job->store_root);
-        job->store_root = path_absolute(s->cwd, at->value);
-        return 0;
+    case KEY_STORE_ENDPOINT:
+    case KEY_STORE_REGION:
+    case KEY_STORE_ADDRESSING:
+    case KEY_STORE_CA_BUNDLE:
+    case KEY_STORE_KMS_KEY_ID:
+    case KEY_STORE_CONNECTIONS:
+    case KEY_STORE_PART_SIZE:
+    case KEY_STORE_RETRIES:
+    case KEY_STORE_TIMEOUT: return moves_apply_store(job, s->cwd, at, e);
     case KEY_INPUT_LOCAL_PATH:
-    case KEY_INPUT_S3_URI: return apply_input(job, s, at, e);
+    case KEY_INPUT_S3_URI:
+    case KEY_INPUT_S3_DATA_TYPE:
+    case KEY_INPUT_S3_DATA_DISTRIBUTION_TYPE:
+    case KEY_INPUT_S3_INPUT_MODE:
+    case KEY_INPUT_S3_COMPRESSION_TYPE:
+    case KEY_INPUT_MANIFEST_PATHS:
+    case KEY_INPUT_UNPACK:
+    case KEY_INPUT_UNPACK_MAX_ENTRIES:
+    case KEY_INPUT_UNPACK_MAX_SIZE:
+    case KEY_INPUT_UNPACK_MAX_RATIO: return apply_input(job, s, at, e);
     case KEY_OUTPUT_LOCAL_PATH:
     case KEY_OUTPUT_S3_URI:
     case KEY_OUTPUT_LAYOUT:
     case KEY_OUTPUT_MATCH:
-    case KEY_OUTPUT_PACK: return apply_output(job, s, at, e);
+    case KEY_OUTPUT_PACK:
+    case KEY_OUTPUT_S3_UPLOAD_MODE:
+    case KEY_OUTPUT_MODE:
+    case KEY_OUTPUT_MARKER:
+    case KEY_OUTPUT_MANIFEST:
+    case KEY_OUTPUT_ON_FAILURE: return apply_output(job, s, at, e);
     case KEY_OUTPUT_FORMAT:
     case KEY_OUTPUT_DELIMITER:
     case KEY_OUTPUT_QUOTE:
@@ -267,7 +262,8 @@ bool sources_count(const struct sources *s, const struct setting *at)
 {
     enum section section = KEY_SPECS[at->key].section;
     bool elsewhere = at->key == KEY_OUTPUT_LOCAL_PATH || at->key == KEY_OUTPUT_S3_URI ||
-                     at->key == KEY_OUTPUT_PACK;
+                     at->key == KEY_OUTPUT_PACK ||
+                     (at->key >= KEY_OUTPUT_S3_UPLOAD_MODE && at->key <= KEY_OUTPUT_ON_FAILURE);
     return !s->only || section == SECTION_JOB ||
            (section == SECTION_OUTPUT && str_same(at->name, s->only) && !elsewhere);
 }

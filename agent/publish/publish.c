@@ -50,12 +50,12 @@ static void plan_free(struct plan *plan)
  * transform. */
 static bool is_ours(const struct job *job, const struct output *out)
 {
-    return out->dir && !(out->app_managed && (job->store_kind == STORE_PLATFORM || !out->s3_uri));
+    return out->dir && !(out->app_managed && (!job_moves(job) || !out->s3_uri));
 }
 
 int publish_check(struct job *job, struct err *e)
 {
-    for (size_t i = 0; i < job->n_outputs && job->store_kind != STORE_PLATFORM; i++) {
+    for (size_t i = 0; i < job->n_outputs && job_moves(job); i++) {
         const struct output *out = &job->outputs[i];
         if (!is_ours(job, out)) {
             continue;
@@ -148,29 +148,31 @@ static int check_plan(const struct job *job, struct plan *plan, struct err *e)
     return 0;
 }
 
-static int send(const struct job *job, const struct item *at, struct store *store, struct err *e)
-{
-    const struct output *out = &job->outputs[at->output];
-    SCOPE_FREE char *path = path_join(out->dir, at->path);
-    SCOPE_FREE char *bucket = xstrndup(at->uri, at->bucket);
-    SCOPE_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
-    int rc = fd < 0
-                 ? err_sys(e, ERR_OUTPUT, errno, "%s", path)
-                 : store->ops->put(store->self, bucket, at->uri + at->bucket + 1, fd, at->size, e);
-    return rc ? err_prefix(e, "output \"%s\"", out->name) : 0;
-}
-
 static int send_all(const struct job *job, const struct plan *plan, struct store *store,
                     struct err *e)
 {
+    SCOPE(strvec_free) struct strvec owned = {0};
+    SCOPE_FREE struct store_transfer *v = xcalloc(plan->n + 1, sizeof *v);
     for (size_t i = 0; i < plan->n; i++) {
-        int rc = stop_check(e);
-        rc = rc ? rc : send(job, &plan->v[i], store, e);
-        if (rc != 0) {
-            return rc;
-        }
+        const struct item *at = &plan->v[i];
+        strvec_take(&owned, path_join(job->outputs[at->output].dir, at->path));
+        strvec_take(&owned, xstrndup(at->uri, at->bucket));
+        v[i] = (struct store_transfer){.bucket = owned.v[owned.n - 1],
+                                       .key = at->uri + at->bucket + 1,
+                                       .path = owned.v[owned.n - 2],
+                                       .size = at->size};
     }
-    return plan->n ? store->ops->commit(store->self, e) : 0;
+    struct store_batch batch = {.v = v, .n = plan->n, .failed = plan->n};
+    if (plan->n == 0) {
+        return 0;
+    }
+    if (store->ops->put(store->self, &batch, e) != 0) {
+        return batch.failed == plan->n
+                   ? -(int)e->code
+                   : err_prefix(e, "output \"%s\"",
+                                job->outputs[plan->v[batch.failed].output].name);
+    }
+    return store->ops->commit(store->self, NULL, e);
 }
 
 int publish_outputs(struct job *job, struct err *e)

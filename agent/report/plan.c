@@ -30,7 +30,7 @@ static void print_time(const struct job *job)
 
 static void print_input(const struct job *job, const struct input *in)
 {
-    bool moved = job->store_kind != STORE_PLATFORM && in->s3_uri && in->dir;
+    bool moved = job_moves(job) && in->s3_uri && in->dir;
     printf("input        \"%s\" %s %s\n", in->name, in->s3_uri ? in->s3_uri : "(no S3Uri)",
            in->app_managed ? "(app-managed)" : "");
     printf("             -> %s%s\n", in->local_path ? in->local_path : "(no LocalPath)",
@@ -121,8 +121,7 @@ static void print_output(const struct job *job, const struct output *out)
         printf("             packed as %s\n", out->pack);
     }
     printf("             -> %s%s\n", out->s3_uri ? out->s3_uri : "(no S3Uri)",
-           job->store_kind == STORE_PLATFORM ? ", uploaded by the platform"
-                                             : ", published by procagent");
+           !job_moves(job) ? ", uploaded by the platform" : ", published by procagent");
 }
 
 int report_plan(const struct job *job)
@@ -132,10 +131,12 @@ int report_plan(const struct job *job)
     print_time(job);
     printf("agent.ini    %s\n", job->config_file ? job->config_file : "none");
     printf("ml-root      %s\n", job->ml_root);
-    if (job->store_kind == STORE_PLATFORM) {
-        printf("store        platform\n");
-    } else {
-        printf("store        folder %s\n", job->store_root);
+    switch (job->store_kind) {
+    case STORE_PLATFORM: printf("store        platform\n"); break;
+    case STORE_FOLDER: printf("store        folder %s\n", job->store_root); break;
+    case STORE_S3:
+        printf("store        s3 %s\n", job->s3.endpoint ? job->s3.endpoint : "(Amazon's endpoint)");
+        break;
     }
     print_words(job);
     for (size_t i = 0; i < job->n_inputs; i++) {

@@ -30,6 +30,7 @@ static const char *kind_name(enum store_kind kind)
     switch (kind) {
     case STORE_PLATFORM: return "platform";
     case STORE_FOLDER: return "folder";
+    case STORE_S3: return "s3";
     }
     return "?";
 }

@@ -173,7 +173,15 @@ static int run_command(struct job *job, const struct user *user, struct tail *ta
     job->cwd_fd = -1;
     int keep[] = {signals_fd(), tail->from};
     fds_close_but(keep, 2);
+    struct err beside = {0};
+    if (job_begin_beside(job, &beside) != 0) {
+        (void)kill(getpid(), SIGTERM); /* the usual way to end a job: it waits on the signalfd */
+    }
     rc = supervise(pid, &family, job->grace_ns, job->drain_ns, tail, &job->transform, e);
+    struct err late = {0};
+    if (job_end_beside(job, beside.code ? &late : &beside) != 0 || beside.code) {
+        rc = rc ? rc : err_take(e, &beside);
+    }
     char line[TAIL_BYTES + 1];
     tail_finish(tail, line, sizeof line);
     env_hide_values(&environment, line, job->transform.last_line, sizeof job->transform.last_line);

@@ -28,6 +28,7 @@ struct item {
     char *key;     /* owned */
     char *bucket;  /* owned */
     char *path;    /* owned: absolute */
+    char *etag;    /* owned: as listed, or NULL */
     uint64_t size; /* bytes when listed */
 };
 
@@ -41,6 +42,7 @@ static void plan_free(struct plan *plan)
 {
     for (size_t i = 0; i < plan->n; i++) {
         free(plan->v[i].key);
+        free(plan->v[i].etag);
         free(plan->v[i].bucket);
         free(plan->v[i].path);
     }
@@ -56,7 +58,7 @@ static int unsupported(const struct input *in, const char *what, const char *ins
 
 int stage_check(struct job *job, struct err *e)
 {
-    if (job->store_kind == STORE_PLATFORM) {
+    if (!job_moves(job)) {
         return 0;
     }
     for (size_t i = 0; i < job->n_inputs; i++) {
@@ -119,6 +121,7 @@ static void plan_add(struct plan *plan, size_t input, const struct input *in, co
                                        .key = xstrdup(object->key),
                                        .bucket = xstrdup(bucket),
                                        .path = path_join(in->dir, relative),
+                                       .etag = object->etag ? xstrdup(object->etag) : NULL,
                                        .size = object->size};
 }
 
@@ -159,7 +162,8 @@ static int plan_input(const struct job *job, size_t index, struct store *store, 
         return err_set(e, ERR_INPUT, "input \"%s\": nothing matches %s", in->name, in->s3_uri);
     }
     if (beyond > 0) {
-        log_warn(STAGE, "input \"%s\": %s ends inside a name and also matches %zu object%s such as "
+        log_warn(STAGE,
+                 "input \"%s\": %s ends inside a name and also matches %zu object%s such as "
                  "%s, as it would on the service; end the prefix in / if that is not meant",
                  in->name, in->s3_uri, beyond, beyond == 1 ? "" : "s", QUOTED(example));
     }
@@ -205,18 +209,6 @@ static int check_collisions(const struct plan *plan, struct err *e)
     return 0;
 }
 
-static int fetch(const struct item *item, struct store *store, struct err *e)
-{
-    SCOPE_FREE char *folder = path_parent(item->path);
-    if (io_mkdirs(AT_FDCWD, folder) != 0) {
-        return err_sys(e, ERR_INPUT, errno, "create folder %s", folder);
-    }
-    SCOPE(newfile_discard) struct newfile f = NEWFILE_NONE;
-    int rc = newfile_open(&f, AT_FDCWD, item->path, 0666, e);
-    rc = rc ? rc : store->ops->get(store->self, item->bucket, item->key, item->size, f.fd, e);
-    return rc ? rc : newfile_commit(&f, 0, e);
-}
-
 /* A LocalPath that holds other files already is no error (a bind mount may bring some), but a stale
  * file of an earlier run must not pass as input unseen. */
 static void warn_of_strangers(const struct input *in, const struct plan *plan)
@@ -254,18 +246,24 @@ static int fetch_all(struct job *job, struct store *store, const struct plan *pl
             newfile_sweep(AT_FDCWD, in->dir);
         }
     }
+    SCOPE_FREE struct store_transfer *v = xcalloc(plan->n + 1, sizeof *v);
     for (size_t i = 0; i < plan->n; i++) {
-        const struct item *item = &plan->v[i];
-        struct input *in = &job->inputs[item->input];
-        int rc = stop_check(e);
-        if (rc != 0) {
-            return rc;
-        }
-        if (fetch(item, store, e) != 0) {
-            return err_prefix(e, "input \"%s\"", in->name);
-        }
-        in->files++;
-        in->bytes += item->size;
+        const struct item *at = &plan->v[i];
+        v[i] = (struct store_transfer){.bucket = at->bucket,
+                                       .key = at->key,
+                                       .path = at->path,
+                                       .size = at->size,
+                                       .etag = at->etag};
+    }
+    struct store_batch batch = {.v = v, .n = plan->n, .failed = plan->n};
+    if (store->ops->get(store->self, &batch, e) != 0) {
+        return batch.failed == plan->n
+                   ? -(int)e->code
+                   : err_prefix(e, "input \"%s\"", job->inputs[plan->v[batch.failed].input].name);
+    }
+    for (size_t i = 0; i < plan->n; i++) {
+        job->inputs[plan->v[i].input].files++;
+        job->inputs[plan->v[i].input].bytes += plan->v[i].size;
     }
     return 0;
 }

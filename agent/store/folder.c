@@ -17,7 +17,9 @@
 #include "base/mem.h"
 #include "base/newfile.h"
 #include "base/path.h"
+#include "base/progress.h"
 #include "base/scope.h"
+#include "base/signals.h"
 #include "base/str.h"
 
 /* An object that was put and waits for the commit. */
@@ -37,7 +39,7 @@ struct folder {
 };
 
 /* Up to this many files are synced one by one; above, the whole file system once is cheaper. */
-enum { SYNC_EACH_MAX = 16 };
+enum { SYNC_EACH_MAX = 16, READ_BUFFER = 256 * 1024 };
 
 /* A key becomes a path only when no component is empty, "." or "..", and none is over 255 bytes. */
 static int key_path(const char *bucket, const char *key, enum err_code code, char **out,
@@ -74,27 +76,88 @@ static int folder_list(void *self, const char *bucket, const char *prefix,
     int rc = dir_list(f->root_fd, bucket, prefix, DIR_FOLLOW, ERR_INPUT, &files, e);
     for (size_t i = 0; rc == 0 && i < files.n; i++) {
         if (S_ISREG(files.v[i].mode)) {
-            store_listing_add(out, files.v[i].path, files.v[i].size);
+            store_listing_add(out, files.v[i].path, files.v[i].size, NULL);
         }
     }
     return rc;
 }
 
-static int folder_get(void *self, const char *bucket, const char *key, uint64_t size, int to_fd,
-                      struct err *e)
+/* Opens an object for reading. */
+static int open_object(const struct folder *f, const char *bucket, const char *key, int *out,
+                       struct err *e)
 {
-    const struct folder *f = self;
     SCOPE_FREE char *path = NULL;
     int rc = key_path(bucket, key, ERR_INPUT, &path, e);
     if (rc != 0) {
         return rc;
     }
-    SCOPE_FD int fd = openat(f->root_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0) {
-        return err_sys(e, ERR_INPUT, errno, "s3://%s/%s (%s/%s)", bucket, key, f->root, path);
+    *out = openat(f->root_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    return *out >= 0
+               ? 0
+               : err_sys(e, ERR_INPUT, errno, "s3://%s/%s (%s/%s)", bucket, key, f->root, path);
+}
+
+static int folder_look(void *self, const char *bucket, struct store_listing *objects, struct err *e)
+{
+    const struct folder *f = self;
+    for (size_t i = 0; i < objects->n; i++) {
+        struct store_object *at = &objects->v[i];
+        SCOPE_FD int fd = -1;
+        struct stat st;
+        int rc = open_object(f, bucket, at->key, &fd, e);
+        if (rc != 0) {
+            return rc;
+        }
+        if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+            return err_set(e, ERR_INPUT, "s3://%s/%s is no file in %s", bucket, at->key, f->root);
+        }
+        at->size = (uint64_t)st.st_size;
     }
-    SCOPE_FREE char *what = xasprintf("s3://%s/%s", bucket, key);
-    return io_copy(fd, to_fd, size, false, what, e);
+    return 0;
+}
+
+static int get_one(const struct folder *f, const struct store_transfer *at, struct err *e)
+{
+    SCOPE_FD int fd = -1;
+    SCOPE(newfile_discard) struct newfile to = NEWFILE_NONE;
+    SCOPE_FREE char *what = xasprintf("s3://%s/%s", at->bucket, at->key);
+    int rc = stop_check(e);
+    rc = rc ? rc : open_object(f, at->bucket, at->key, &fd, e);
+    rc = rc ? rc : newfile_open_path(&to, at->path, e);
+    rc = rc ? rc : io_copy(fd, to.fd, at->size, false, what, e);
+    return rc ? rc : newfile_commit(&to, 0, e);
+}
+
+static int folder_get(void *self, struct store_batch *batch, struct err *e)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        int rc = get_one(self, &batch->v[i], e);
+        if (rc != 0) {
+            batch->failed = i;
+            return rc;
+        }
+        progress_add(batch->progress, 1, (int64_t)batch->v[i].size);
+    }
+    return 0;
+}
+
+static int folder_read(void *self, const struct store_transfer *from, store_sink *sink, void *ctx,
+                       struct err *e)
+{
+    SCOPE_FD int fd = -1;
+    SCOPE_FREE char *buf = xmalloc(READ_BUFFER);
+    int rc = open_object(self, from->bucket, from->key, &fd, e);
+    while (rc == 0) {
+        ssize_t got = io_read_some(fd, buf, READ_BUFFER);
+        if (got < 0) {
+            return err_sys(e, ERR_INPUT, errno, "read s3://%s/%s", from->bucket, from->key);
+        }
+        if (got == 0) {
+            return 0;
+        }
+        rc = sink(ctx, buf, (size_t)got, e);
+    }
+    return rc;
 }
 
 static int make_stage_dir(struct folder *f, struct err *e)
@@ -104,12 +167,24 @@ static int make_stage_dir(struct folder *f, struct err *e)
     return hidden_make(&f->stage, f->root_fd, f->root, e);
 }
 
-static int folder_put(void *self, const char *bucket, const char *key, int from_fd, uint64_t size,
-                      struct err *e)
+/* The bytes of an object under its temporary name. */
+static int fill(const struct store_transfer *at, int to, const char *what, struct err *e)
 {
-    struct folder *f = self;
+    if (!at->path) {
+        return io_write_all(to, at->bytes, at->size) == 0
+                   ? 0
+                   : err_sys(e, ERR_OUTPUT, errno, "write %s", what);
+    }
+    SCOPE_FD int from = open(at->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+    return from < 0 ? err_sys(e, ERR_OUTPUT, errno, "%s", at->path)
+                    : io_copy(from, to, at->size, true, what, e);
+}
+
+static int put_one(struct folder *f, const struct store_transfer *at, struct err *e)
+{
     SCOPE_FREE char *final = NULL;
-    int rc = key_path(bucket, key, ERR_OUTPUT, &final, e);
+    int rc = stop_check(e);
+    rc = rc ? rc : key_path(at->bucket, at->key, ERR_OUTPUT, &final, e);
     rc = rc || f->stage.name ? rc : make_stage_dir(f, e);
     if (rc != 0) {
         return rc;
@@ -121,12 +196,25 @@ static int folder_put(void *self, const char *bucket, const char *key, int from_
     }
     f->v = vec_room(f->v, f->n, &f->cap, sizeof *f->v);
     f->v[f->n++] = (struct pending){.temp = TAKE_PTR(temp), .final = TAKE_PTR(final)};
-    SCOPE_FREE char *what = xasprintf("s3://%s/%s", bucket, key);
-    rc = io_copy(from_fd, fd, size, true, what, e);
+    SCOPE_FREE char *what = xasprintf("s3://%s/%s", at->bucket, at->key);
+    rc = fill(at, fd, what, e);
     if (rc == 0 && close_now(&fd) != 0) {
         rc = err_sys(e, ERR_OUTPUT, errno, "close %s", what);
     }
     return rc;
+}
+
+static int folder_put(void *self, struct store_batch *batch, struct err *e)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        int rc = put_one(self, &batch->v[i], e);
+        if (rc != 0) {
+            batch->failed = i;
+            return rc;
+        }
+        progress_add(batch->progress, 1, (int64_t)batch->v[i].size);
+    }
+    return 0;
 }
 
 static int sync_path(const struct folder *f, const char *path, struct err *e)
@@ -198,8 +286,9 @@ static int commit_one(const struct folder *f, const struct pending *p, struct er
 }
 
 /* From here on a stop signal waits: renames take no time, and half a publication helps nobody. */
-static int folder_commit(void *self, struct err *e)
+static int folder_commit(void *self, struct progress *progress, struct err *e)
 {
+    (void)progress; /* the bytes are there */
     struct folder *f = self;
     const size_t first = f->committed; /* what an earlier commit moved is done with */
     int rc = sync_bytes(f, first, e);
@@ -213,6 +302,34 @@ static int folder_commit(void *self, struct err *e)
         return err_prefix(e, "%zu of %zu objects are already in place", f->committed, f->n);
     }
     return rc ? rc : sync_names(f, first, e);
+}
+
+/* Removes the folder `dir` of a bucket and those above it, as far up as they are empty. */
+static void remove_empty(const struct folder *f, const char *bucket, const char *dir)
+{
+    SCOPE_FREE char *at = xstrdup(dir);
+    while (strlen(at) > strlen(bucket) && unlinkat(f->root_fd, at, AT_REMOVEDIR) == 0) {
+        *strrchr(at, '/') = '\0';
+    }
+}
+
+static int folder_remove(void *self, const char *bucket, const struct strvec *keys, struct err *e)
+{
+    const struct folder *f = self;
+    for (size_t i = 0; i < keys->n; i++) {
+        SCOPE_FREE char *path = NULL;
+        int rc = key_path(bucket, keys->v[i], ERR_OUTPUT, &path, e);
+        if (rc != 0) {
+            return rc;
+        }
+        if (unlinkat(f->root_fd, path, 0) != 0 && errno != ENOENT) {
+            return err_sys(e, ERR_OUTPUT, errno, "remove s3://%s/%s (%s/%s)", bucket, keys->v[i],
+                           f->root, path);
+        }
+        SCOPE_FREE char *dir = path_parent(path);
+        remove_empty(f, bucket, dir); /* a folder without files is none to S3 */
+    }
+    return 0;
 }
 
 static void folder_close(void *self)
@@ -232,9 +349,12 @@ static void folder_close(void *self)
 int folder_open(struct store *store, const char *root, struct err *e)
 {
     static const struct store_ops OPS = {.list = folder_list,
+                                         .look = folder_look,
                                          .get = folder_get,
+                                         .read = folder_read,
                                          .put = folder_put,
                                          .commit = folder_commit,
+                                         .remove = folder_remove,
                                          .close = folder_close};
     int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {

@@ -404,7 +404,7 @@ static void test_bad_values(void **state)
         {"[run]\ncommand = sh -c 'x\n", "agent.ini:2: command: a ' quote is not closed"},
         {"[run]\ncommand = [1]\n",
          "agent.ini:2: command: element 1 of the JSON array is not a string"},
-        {"[store]\nkind = s4\n", "agent.ini:2: kind = \"s4\": expected platform or folder"},
+        {"[store]\nkind = s4\n", "agent.ini:2: kind = \"s4\": expected platform, folder or s3"},
         {"[store]\nkind = folder\n", "agent.ini:2: kind = folder needs root = DIR"},
         {"[store]\nkind = folder\nroot =\n", "agent.ini:2: kind = folder needs root = DIR"},
     };
