@@ -13,15 +13,15 @@ CPPFLAGS_ALL := -std=c11 -D_GNU_SOURCE -DPROCAGENT_VERSION='"$(VERSION)"' -Iagen
                 -isystem $(CURL)/include $(CPPFLAGS)
 CFLAGS_ALL   := $(WARN) $(HARD) $(if $(CI),-Werror) $(CFLAGS)
 LDFLAGS_ALL  := -static-pie -Wl,-z,relro,-z,now,--gc-sections $(LDFLAGS)
-LIBS := $(CURL)/lib/libcurl.a -lssl -lcrypto -lcares -lexpat -linih -ljansson -larchive -lzstd \
-        -llzma -lbz2 -ldeflate -lz -lpthread
+LIBS := $(CURL)/lib/libcurl.a -lssl -lcrypto -lcares -lexpat -linih -ljansson -larchive \
+        -lnettle -lzstd -llzma -lbz2 -ldeflate -lz -lpthread
 
 # Sources by stage, in the order data flows.
 BASE      := err mem str path io dir hidden mount newfile number calendar clock utf8 env tz log \
              signals cpu parallel pargz progress
 CONFIG    := args ini json locate settings table words moves sources folder config
 STORE     := store folder s3
-STAGE     := stage
+STAGE     := stage unpack packed merge
 RUN       := run spawn supervise family fds tail user status
 PARTITION := partition rules moves leaves split rows parts keys source scan masks gzip rewrite \
              journal layout match isotime tree hive
