@@ -18,8 +18,8 @@ LIBS := $(CURL)/lib/libcurl.a -lssl -lcrypto -lcares -lexpat -linih -ljansson -l
 
 # Sources by stage, in the order data flows.
 BASE      := err mem str path io dir hidden mount newfile number calendar clock utf8 env tz log \
-             signals cpu parallel pargz
-CONFIG    := args ini json locate settings table words sources folder config
+             signals cpu parallel pargz locate
+CONFIG    := args ini json settings table words sources folder config
 STORE     := store folder
 STAGE     := stage
 RUN       := run spawn supervise family fds tail user status

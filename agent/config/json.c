@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "base/env.h"
+#include "base/locate.h"
 #include "base/mem.h"
 #include "base/scope.h"
-#include "config/locate.h"
 
 /* A document while it is read: for positions. */
 struct doc {
