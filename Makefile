@@ -19,9 +19,9 @@ LIBS := $(CURL)/lib/libcurl.a -lssl -lcrypto -lcares -lexpat -linih -ljansson -l
 # Sources by stage, in the order data flows.
 BASE      := err mem str path io dir hidden mount newfile number calendar clock utf8 env tz log \
              signals cpu parallel pargz locate
-CONFIG    := args ini json settings table words sources folder config
+CONFIG    := args ini json settings table words sources folder ranks config
 STORE     := store folder
-STAGE     := stage
+STAGE     := stage manifest
 RUN       := run spawn supervise family fds tail user status
 PARTITION := partition rules moves leaves split rows parts keys source scan masks gzip rewrite \
              journal layout match isotime tree hive

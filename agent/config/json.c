@@ -376,5 +376,6 @@ int json_read_hosts(const char *file, const char *text, size_t n, struct job *jo
     job->hosts = names;
     names = (struct strvec){0};
     job->host_index = self;
+    job->hosts_named = true;
     return 0;
 }
