@@ -18,7 +18,7 @@ LIBS := $(CURL)/lib/libcurl.a -lssl -lcrypto -lcares -lexpat -linih -ljansson -l
 
 # Sources by stage, in the order data flows.
 BASE      := err mem str path io dir hidden mount newfile number calendar clock utf8 env tz log \
-             signals cpu parallel pargz locate
+             signals cpu parallel pargz locate progress
 CONFIG    := args ini json settings table words sources folder ranks config
 STORE     := store folder
 STAGE     := stage manifest
