@@ -181,11 +181,9 @@ static int may_go_on(const struct job *job, struct err *e)
     return job->transform.ended && !job_has_outputs(job) ? 0 : stop_check(e);
 }
 
-void job_perform(struct job *job, const struct stage *stages, size_t n)
+static void perform(struct job *job, const struct stage *stages, size_t n)
 {
     struct err e = {0};
-    job->stages = stages;
-    job->n_stages = n;
     if (job_check(job, stages, n, &e) != 0) {
         return;
     }
@@ -206,6 +204,15 @@ void job_perform(struct job *job, const struct stage *stages, size_t n)
             return;
         }
     }
+}
+
+void job_perform(struct job *job, const struct stage *stages, size_t n)
+{
+    struct err told; /* by run/ already, when there was something to tell */
+    job->stages = stages;
+    job->n_stages = n;
+    perform(job, stages, n);
+    (void)job_end_beside(job, &told);
 }
 
 /* What a failure of ours means for the exit status. */

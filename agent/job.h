@@ -261,7 +261,8 @@ struct stage {
     int (*act)(struct job *job, struct err *e);
     /* Work beside the transform, on threads: begun once it runs, ended when it is gone. May be
      * NULL. `begin` failing stops the transform; `end` is called all the same and tells what went
-     * wrong. */
+     * wrong. It is called once more when all is over, also where nothing was begun, and then only
+     * clears away what `check` and `act` prepared for `begin`. */
     int (*begin)(struct job *job, struct err *e);
     int (*end)(struct job *job, struct err *e);
 };

@@ -24,7 +24,7 @@
 enum { EXIT_BAD_CALL = 125 };
 
 static const struct stage STORY[] = {
-    {STAGE_INPUTS, stage_check, stage_inputs, NULL, NULL},
+    {STAGE_INPUTS, stage_check, stage_inputs, stage_begin, stage_end},
     {STAGE_RUN, run_check, run_transform, NULL, NULL},
     {STAGE_PARTITION, partition_check, partition_outputs, NULL, NULL},
     {STAGE_PACK, pack_check, pack_outputs, NULL, NULL},

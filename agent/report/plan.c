@@ -33,6 +33,10 @@ static void print_input(const struct job *job, const struct input *in)
     bool moved = job_moves(job) && in->s3_uri && in->dir;
     printf("input        \"%s\" %s %s\n", in->name, in->s3_uri ? in->s3_uri : "(no S3Uri)",
            in->app_managed ? "(app-managed)" : "");
+    if (moved && in->mode == INPUT_PIPE) {
+        printf("             -> %s/%s_0, a FIFO fed by procagent\n", in->local_path, in->name);
+        return;
+    }
     printf("             -> %s%s\n", in->local_path ? in->local_path : "(no LocalPath)",
            moved ? ", staged by procagent" : ", brought by the platform");
 }

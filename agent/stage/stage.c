@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/dir.h"
 #include "base/io.h"
@@ -16,198 +15,140 @@
 #include "base/mem.h"
 #include "base/newfile.h"
 #include "base/path.h"
+#include "base/progress.h"
 #include "base/scope.h"
 #include "base/signals.h"
+#include "stage/pipe.h"
+#include "stage/plan.h"
+#include "stage/space.h"
+#include "stage/undo.h"
+#include "stage/unpack.h"
 #include "store/store.h"
 
 static const char STAGE[] = "stage";
 
-/* One object and where it goes. */
-struct item {
-    size_t input;  /* index in job->inputs */
-    char *key;     /* owned */
-    char *bucket;  /* owned */
-    char *path;    /* owned: absolute */
-    char *etag;    /* owned: as listed, or NULL */
-    uint64_t size; /* bytes when listed */
-};
+enum { FIFO_NAME_MAX = 255 - 2 }; /* an InputName with "_0" behind it is a file's name */
 
-struct plan {
-    struct item *v;
-    size_t n;
-    size_t cap;
-};
-
-static void plan_free(struct plan *plan)
-{
-    for (size_t i = 0; i < plan->n; i++) {
-        free(plan->v[i].key);
-        free(plan->v[i].etag);
-        free(plan->v[i].bucket);
-        free(plan->v[i].path);
-    }
-    free(plan->v);
-    *plan = (struct plan){0};
-}
+/* ---- check ---- */
 
 static int unsupported(const struct input *in, const char *what, const char *instead, struct err *e)
 {
-    return err_set(e, ERR_CONFIG, "%s: input \"%s\": %s cannot be staged from a folder store; %s",
+    return err_set(e, ERR_CONFIG, "%s: input \"%s\": %s cannot be staged by procagent; %s",
                    in->origin, in->name, what, instead);
+}
+
+/* Is this input moved by us? One that the application manages only where it says from where to
+ * where. */
+static bool is_moved(const struct input *in)
+{
+    return in->dir && in->s3_uri;
+}
+
+static int check_pipe(const struct input *in, struct err *e)
+{
+    if (in->unpack.wanted) {
+        return err_set(e, ERR_CONFIG,
+                       "%s: input \"%s\": unpack = yes is for files, and S3InputMode Pipe makes "
+                       "none; use S3CompressionType Gzip, or S3InputMode File",
+                       in->origin, in->name);
+    }
+    if (!*in->name || strchr(in->name, '/') || strlen(in->name) > FIFO_NAME_MAX) {
+        return err_set(e, ERR_CONFIG,
+                       "%s: input %s: S3InputMode Pipe needs an InputName of 1 to %d bytes without "
+                       "a slash: its FIFO is LocalPath/<InputName>_0",
+                       in->origin, QUOTED(in->name), FIFO_NAME_MAX);
+    }
+    return 0;
+}
+
+static int check_place(const struct input *in, struct err *e)
+{
+    SCOPE(s3_place_free) struct s3_place place = {0};
+    if (s3_place_parse(in->s3_uri, &place, e) != 0) {
+        return err_prefix(e, "%s: input \"%s\"", in->origin, in->name);
+    }
+    if (in->data_type == S3_MANIFEST_FILE && (!*place.key || str_ends(place.key, "/"))) {
+        return err_set(e, ERR_CONFIG,
+                       "%s: input \"%s\": S3Uri %s of a ManifestFile names no object; write the "
+                       "manifest's own URI, or use S3Prefix",
+                       in->origin, in->name, QUOTED(in->s3_uri));
+    }
+    return 0;
+}
+
+/* An input that we have to move. */
+static int check_moved(const struct input *in, struct err *e)
+{
+    if (in->dataset) {
+        return unsupported(in, "a DatasetDefinition",
+                           "run its query before the job, such as an UNLOAD to S3, and use its "
+                           "result as S3Input",
+                           e);
+    }
+    if (in->app_managed && !is_moved(in)) {
+        return 0;
+    }
+    if (!in->s3_uri) {
+        return err_set(e, ERR_CONFIG, "%s: input \"%s\" has no S3Uri", in->origin, in->name);
+    }
+    if (in->odd) {
+        return unsupported(in, in->odd,
+                           "use S3Prefix or ManifestFile, FullyReplicated or ShardedByS3Key, File "
+                           "or Pipe, None or Gzip",
+                           e);
+    }
+    if (in->gzip && in->mode != INPUT_PIPE) {
+        return unsupported(in, "S3CompressionType Gzip with S3InputMode File",
+                           "the service takes it with Pipe only; use Pipe, or unpack = yes in "
+                           "[input] of agent.ini",
+                           e);
+    }
+    return check_place(in, e);
 }
 
 int stage_check(struct job *job, struct err *e)
 {
-    if (!job_moves(job)) {
-        return 0;
-    }
-    for (size_t i = 0; i < job->n_inputs; i++) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < job->n_inputs; i++) {
         const struct input *in = &job->inputs[i];
-        if (in->dataset) {
-            return unsupported(in, "a DatasetDefinition",
-                               "put the query's result into the store and use S3Input", e);
-        }
-        if (in->app_managed && (!in->dir || !in->s3_uri)) {
-            continue;
-        }
-        if (!in->s3_uri) {
-            return err_set(e, ERR_CONFIG, "%s: input \"%s\" has no S3Uri", in->origin, in->name);
-        }
-        if (in->odd) {
-            return unsupported(in, in->odd,
-                               "use S3Prefix, File and FullyReplicated or ShardedByS3Key", e);
-        }
-        if (in->data_type != S3_PREFIX) {
-            return unsupported(in, "S3DataType ManifestFile", "use S3Prefix", e);
-        }
-        if (in->mode != INPUT_FILE || in->gzip) {
-            return unsupported(in, "S3InputMode Pipe (and Gzip with it)", "use File", e);
-        }
-        SCOPE(s3_place_free) struct s3_place place = {0};
-        if (s3_place_parse(in->s3_uri, &place, e) != 0) {
-            return err_prefix(e, "%s: input \"%s\"", in->origin, in->name);
-        }
+        bool pipe = in->mode == INPUT_PIPE && (job_moves(job) || in->unpack.wanted);
+        rc = job_moves(job) ? check_moved(in, e) : 0;
+        rc = rc || !pipe ? rc : check_pipe(in, e);
     }
-    return 0;
+    return rc;
 }
 
-const char *stage_relative(const char *prefix, const char *key)
-{
-    size_t n = strlen(prefix);
-    if (str_ends(key, "/")) {
-        return NULL;
-    }
-    if (n > 0 && prefix[n - 1] != '/') {
-        if (key[n] == '/') {
-            return key + n + 1;
-        }
-        return key + (path_base(prefix) - prefix);
-    }
-    return key + n;
-}
+/* ---- plan ---- */
 
-/* A prefix that ends inside a name matches more than people tend to mean (sagemaker.md 2.1). */
-static bool beyond_boundary(const char *prefix, const char *key)
+static int plan_pipe(struct job *job, size_t index, struct store *store, struct plan *plan,
+                     struct err *e)
 {
-    size_t n = strlen(prefix);
-    return n > 0 && prefix[n - 1] != '/' && key[n] != '\0' && key[n] != '/';
-}
-
-static void plan_add(struct plan *plan, size_t input, const struct input *in, const char *bucket,
-                     const struct store_object *object, const char *relative)
-{
-    plan->v = vec_room(plan->v, plan->n, &plan->cap, sizeof *plan->v);
-    plan->v[plan->n++] = (struct item){.input = input,
-                                       .key = xstrdup(object->key),
-                                       .bucket = xstrdup(bucket),
-                                       .path = path_join(in->dir, relative),
-                                       .etag = object->etag ? xstrdup(object->etag) : NULL,
-                                       .size = object->size};
-}
-
-static int plan_input(const struct job *job, size_t index, struct store *store, struct plan *plan,
-                      struct err *e)
-{
-    const struct input *in = &job->inputs[index];
-    if (!in->dir || !in->s3_uri) {
-        return 0;
-    }
-    SCOPE(s3_place_free) struct s3_place place = {0};
-    SCOPE(store_listing_free) struct store_listing list = {0};
-    int rc = s3_place_parse(in->s3_uri, &place, e);
-    rc = rc ? rc : store->ops->list(store->self, place.bucket, place.key, &list, e);
+    SCOPE(plan_free) struct plan objects = {0};
+    int rc = plan_input(&objects, job, index, store, e);
     if (rc != 0) {
-        return err_prefix(e, "input \"%s\" (%s)", in->name, in->s3_uri);
+        return rc;
     }
-    size_t real = 0; /* objects that are not folder markers: what is counted and sharded */
-    size_t beyond = 0;
-    const char *example = NULL;
-    for (size_t i = 0; i < list.n; i++) {
-        const struct store_object *object = &list.v[i];
-        const char *relative = stage_relative(place.key, object->key);
-        if (!relative || *relative == '\0') {
-            continue;
-        }
-        if (beyond_boundary(place.key, object->key)) {
-            beyond++;
-            example = object->key;
-        }
-        bool ours = in->distribution != SHARDED_BY_S3_KEY || real % job->hosts.n == job->host_index;
-        real++;
-        if (ours) {
-            plan_add(plan, index, in, place.bucket, object, relative);
-        }
-    }
-    if (real == 0) {
-        return err_set(e, ERR_INPUT, "input \"%s\": nothing matches %s", in->name, in->s3_uri);
-    }
-    if (beyond > 0) {
-        log_warn(STAGE,
-                 "input \"%s\": %s ends inside a name and also matches %zu object%s such as "
-                 "%s, as it would on the service; end the prefix in / if that is not meant",
-                 in->name, in->s3_uri, beyond, beyond == 1 ? "" : "s", QUOTED(example));
-    }
-    return 0;
+    struct pipe *pipe = pipe_new(job, index, &objects);
+    job->inputs[index].pipe = pipe; /* stage_end frees it, whatever comes */
+    plan_fifo(plan, index, pipe_path(pipe));
+    return pipe_check(pipe, e);
 }
 
-static int by_path(const void *a, const void *b)
+static int plan_all(struct job *job, struct store *store, struct plan *plan, struct err *e)
 {
-    return strcmp(((const struct item *)a)->path, ((const struct item *)b)->path);
-}
-
-static int collision(const struct item *a, const struct item *b, const char *how, struct err *e)
-{
-    return err_set(e, ERR_INPUT,
-                   "s3://%s/%s and s3://%s/%s %s %s; give the inputs other prefixes or LocalPaths",
-                   a->bucket, a->key, b->bucket, b->key, how, QUOTED(a->path));
-}
-
-/* Finds an item by its path in the sorted plan. */
-static const struct item *find_path(const struct plan *plan, const char *path)
-{
-    struct item key = {.path = (char *)(uintptr_t)path};
-    return plan->n ? bsearch(&key, plan->v, plan->n, sizeof *plan->v, by_path) : NULL;
-}
-
-/* Two keys on one path, or one key's path being another's folder. The plan is sorted. */
-static int check_collisions(const struct plan *plan, struct err *e)
-{
-    for (size_t i = 0; i < plan->n; i++) {
-        const struct item *at = &plan->v[i];
-        if (i > 0 && strcmp(at->path, plan->v[i - 1].path) == 0) {
-            return collision(&plan->v[i - 1], at, "would both become", e);
-        }
-        SCOPE_FREE char *up = xstrdup(at->path);
-        for (char *slash = strrchr(up, '/'); slash && slash > up; slash = strrchr(up, '/')) {
-            *slash = '\0';
-            const struct item *file = find_path(plan, up);
-            if (file) {
-                return collision(file, at, "need a file and a folder at", e);
-            }
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < job->n_inputs; i++) {
+        const struct input *in = &job->inputs[i];
+        if (is_moved(in)) {
+            rc = in->mode == INPUT_PIPE ? plan_pipe(job, i, store, plan, e)
+                                        : plan_input(plan, job, i, store, e);
         }
     }
-    return 0;
+    rc = rc ? rc : plan_settle(plan, job, e);
+    return rc ? rc : space_check(job, plan, e);
 }
+
+/* ---- act ---- */
 
 /* A LocalPath that holds other files already is no error (a bind mount may bring some), but a stale
  * file of an earlier run must not pass as input unseen. */
@@ -222,7 +163,7 @@ static void warn_of_strangers(const struct input *in, const struct plan *plan)
     const char *example = NULL;
     for (size_t i = 0; i < there.n; i++) {
         SCOPE_FREE char *path = path_join(in->dir, there.v[i].path);
-        if (!find_path(plan, path)) {
+        if (!plan_find(plan, path)) {
             strangers++;
             example = there.v[i].path;
         }
@@ -233,37 +174,170 @@ static void warn_of_strangers(const struct input *in, const struct plan *plan)
     }
 }
 
-static int fetch_all(struct job *job, struct store *store, const struct plan *plan, struct err *e)
+static int make_folders(const struct job *job, const struct plan *plan, struct err *e)
 {
     for (size_t i = 0; i < job->n_inputs; i++) {
         const struct input *in = &job->inputs[i];
-        if (in->dir && in->s3_uri) {
-            warn_of_strangers(in, plan);
-            if (io_mkdirs(AT_FDCWD, in->dir) != 0) {
-                return err_sys(e, ERR_INPUT, errno, "input \"%s\": create folder %s", in->name,
-                               in->dir);
-            }
-            newfile_sweep(AT_FDCWD, in->dir);
+        if (!is_moved(in)) {
+            continue;
         }
+        warn_of_strangers(in, plan);
+        if (io_mkdirs(AT_FDCWD, in->dir) != 0) {
+            return err_sys(e, ERR_INPUT, errno, "input \"%s\": create folder %s", in->name,
+                           in->dir);
+        }
+        newfile_sweep(AT_FDCWD, in->dir);
     }
+    return 0;
+}
+
+/* The disk was large enough when it was asked; who gives the job its volume wants to know for what
+ * it was not. */
+static int explain_full(const struct store_batch *batch, uint64_t bytes, struct err *e)
+{
+    char size[24];
+    if (e->sys != ENOSPC && e->sys != EDQUOT) {
+        return -(int)e->code;
+    }
+    return err_prefix(e, "%s in %zu file%s to stage", space_text(size, sizeof size, bytes),
+                      batch->n, batch->n == 1 ? "" : "s");
+}
+
+/* All files of all inputs in one batch, so that the store has many in flight. */
+static int fetch_all(struct job *job, struct store *store, const struct plan *plan, struct err *e)
+{
     SCOPE_FREE struct store_transfer *v = xcalloc(plan->n + 1, sizeof *v);
+    SCOPE_FREE size_t *inputs = xcalloc(plan->n + 1, sizeof *inputs);
+    struct progress progress;
+    struct store_batch batch = {.v = v, .progress = &progress};
+    uint64_t bytes = 0;
     for (size_t i = 0; i < plan->n; i++) {
         const struct item *at = &plan->v[i];
-        v[i] = (struct store_transfer){.bucket = at->bucket,
-                                       .key = at->key,
-                                       .path = at->path,
-                                       .size = at->size,
-                                       .etag = at->etag};
+        if (!at->key) {
+            continue; /* a FIFO */
+        }
+        inputs[batch.n] = at->input;
+        v[batch.n++] = (struct store_transfer){.bucket = at->bucket,
+                                               .key = at->key,
+                                               .path = at->path,
+                                               .size = at->size,
+                                               .etag = at->etag};
+        bytes += at->size;
     }
-    struct store_batch batch = {.v = v, .n = plan->n, .failed = plan->n};
-    if (store->ops->get(store->self, &batch, e) != 0) {
-        return batch.failed == plan->n
-                   ? -(int)e->code
-                   : err_prefix(e, "input \"%s\"", job->inputs[plan->v[batch.failed].input].name);
+    batch.failed = batch.n;
+    progress_begin(&progress, STAGE, "fetched", batch.n, bytes);
+    int rc = store->ops->get(store->self, &batch, e);
+    progress_end(&progress);
+    if (rc != 0) {
+        (void)explain_full(&batch, bytes, e);
+        return batch.failed >= batch.n
+                   ? rc
+                   : err_prefix(e, "input \"%s\"", job->inputs[inputs[batch.failed]].name);
     }
-    for (size_t i = 0; i < plan->n; i++) {
-        job->inputs[plan->v[i].input].files++;
-        job->inputs[plan->v[i].input].bytes += plan->v[i].size;
+    for (size_t i = 0; i < batch.n; i++) {
+        job->inputs[inputs[i]].files++;
+        job->inputs[inputs[i]].bytes += v[i].size;
+    }
+    return 0;
+}
+
+/* Replaces the archive `path` by what it holds. */
+static int unpack_one(const struct input *in, const char *path, uint64_t *files, uint64_t *bytes,
+                      struct err *e)
+{
+    const struct unpack_limits limits = {.max_entries = in->unpack.max_entries,
+                                         .max_bytes = in->unpack.max_size,
+                                         .max_ratio = in->unpack.max_ratio};
+    int rc = stop_check(e);
+    rc = rc ? rc : unpack_file(path, &limits, files, bytes, e);
+    return rc ? err_prefix(e, "input \"%s\"", in->name) : 0;
+}
+
+static int unpack_staged(struct job *job, const struct plan *plan, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < plan->n; i++) {
+        const struct item *at = &plan->v[i];
+        struct input *in = &job->inputs[at->input];
+        if (!at->key || !in->unpack.wanted || !unpack_wanted(at->path)) {
+            continue;
+        }
+        uint64_t files = 0;
+        uint64_t bytes = 0;
+        rc = unpack_one(in, at->path, &files, &bytes, e);
+        if (rc == 0) {
+            in->files += files - 1;
+            in->bytes += bytes - at->size;
+        }
+    }
+    return rc;
+}
+
+/* The platform brought the files; what agent.ini says of them is still ours to do. */
+static int unpack_brought(const struct input *in, struct err *e)
+{
+    SCOPE(dir_listing_free) struct dir_listing there = {0};
+    int rc = dir_list(AT_FDCWD, in->dir, "", 0, ERR_INPUT, &there, e);
+    uint64_t archives = 0;
+    uint64_t all = 0;
+    for (size_t i = 0; rc == 0 && i < there.n; i++) {
+        uint64_t files = 0;
+        uint64_t bytes = 0;
+        if (!S_ISREG(there.v[i].mode) || !unpack_wanted(there.v[i].path)) {
+            continue;
+        }
+        SCOPE_FREE char *path = path_join(in->dir, there.v[i].path);
+        rc = unpack_one(in, path, &files, &bytes, e);
+        archives++;
+        all += files;
+    }
+    if (rc == 0) {
+        log_info(STAGE, "input \"%s\": %llu archive%s unpacked into %llu files in %s", in->name,
+                 (unsigned long long)archives, archives == 1 ? "" : "s", (unsigned long long)all,
+                 in->local_path);
+    }
+    return rc;
+}
+
+static int make_pipes(const struct job *job, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < job->n_inputs; i++) {
+        rc = job->inputs[i].pipe ? pipe_make(job->inputs[i].pipe, e) : 0;
+    }
+    return rc;
+}
+
+static void tell(const struct input *in)
+{
+    if (in->pipe) {
+        log_info(STAGE, "input \"%s\": to be read from %s", in->name, pipe_path(in->pipe));
+    } else {
+        log_info(STAGE, "input \"%s\": %llu file%s, %llu bytes -> %s", in->name,
+                 (unsigned long long)in->files, in->files == 1 ? "" : "s",
+                 (unsigned long long)in->bytes, in->local_path ? in->local_path : "(app-managed)");
+    }
+}
+
+static int stage_moved(struct job *job, struct store *store, struct err *e)
+{
+    SCOPE(plan_free) struct plan plan = {0};
+    SCOPE(undo_free) struct undo undo = {0};
+    int rc = plan_all(job, store, &plan, e);
+    if (rc != 0) {
+        return rc;
+    }
+    undo_note(&undo, job, &plan);
+    rc = make_folders(job, &plan, e);
+    rc = rc ? rc : fetch_all(job, store, &plan, e);
+    rc = rc ? rc : unpack_staged(job, &plan, e);
+    rc = rc ? rc : make_pipes(job, e);
+    if (rc != 0) {
+        undo_all(&undo, &plan);
+        return rc;
+    }
+    for (size_t i = 0; i < job->n_inputs; i++) {
+        tell(&job->inputs[i]);
     }
     return 0;
 }
@@ -271,27 +345,43 @@ static int fetch_all(struct job *job, struct store *store, const struct plan *pl
 int stage_inputs(struct job *job, struct err *e)
 {
     SCOPE(store_close) struct store store = {0};
-    SCOPE(plan_free) struct plan plan = {0};
     int rc = store_open(&store, job, e);
-    if (rc != 0 || !store_moves(&store)) {
-        return rc;
+    if (rc != 0 || store_moves(&store)) {
+        return rc ? rc : stage_moved(job, &store, e);
     }
-    for (size_t i = 0; rc == 0 && i < job->n_inputs; i++) {
-        rc = plan_input(job, i, &store, &plan, e);
-    }
-    if (rc != 0) {
-        return rc;
-    }
-    if (plan.n > 1) {
-        qsort(plan.v, plan.n, sizeof *plan.v, by_path);
-    }
-    rc = check_collisions(&plan, e);
-    rc = rc ? rc : fetch_all(job, &store, &plan, e);
     for (size_t i = 0; rc == 0 && i < job->n_inputs; i++) {
         const struct input *in = &job->inputs[i];
-        log_info(STAGE, "input \"%s\": %llu file%s, %llu bytes -> %s", in->name,
-                 (unsigned long long)in->files, in->files == 1 ? "" : "s",
-                 (unsigned long long)in->bytes, in->local_path ? in->local_path : "(app-managed)");
+        rc = in->unpack.wanted && in->dir && !in->app_managed ? unpack_brought(in, e) : 0;
     }
     return rc;
+}
+
+/* ---- beside the transform ---- */
+
+int stage_begin(struct job *job, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < job->n_inputs; i++) {
+        rc = job->inputs[i].pipe ? pipe_begin(job->inputs[i].pipe, e) : 0;
+    }
+    return rc;
+}
+
+int stage_end(struct job *job, struct err *e)
+{
+    int first = 0;
+    for (size_t i = 0; i < job->n_inputs; i++) {
+        if (job->inputs[i].pipe) {
+            pipe_release(job->inputs[i].pipe);
+        }
+    }
+    for (size_t i = 0; i < job->n_inputs; i++) {
+        struct input *in = &job->inputs[i];
+        struct err later = {0};
+        int rc = in->pipe ? pipe_end(in->pipe, in, first ? &later : e) : 0;
+        first = first ? first : rc;
+        pipe_free(in->pipe);
+        in->pipe = NULL;
+    }
+    return first;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * Unit tests of stage/stage: where an object lands, what cannot be staged, and the staging.
+ * Unit tests of stage/stage, with stage/undo and stage/space: what cannot be staged, the staging, and
+ * what is left of one that fails.
  */
 #include "unit.h"
 
 #include "base/log.h"
 #include "config/json.h"
+#include "stage/space.h"
 #include "stage/stage.h"
 
 static struct job job;
@@ -39,45 +41,6 @@ static int teardown(void **state)
     return scratch_remove(state);
 }
 
-/* The rule of the contract: sagemaker.md 2.1. */
-static void test_relative(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *prefix;
-        const char *key;
-        const char *wanted;
-    } CASES[] = {
-        {"data/csv/", "data/csv/a.csv", "a.csv"}, /* a prefix with its slash */
-        {"data/csv/", "data/csv/x/a.csv", "x/a.csv"},
-        {"data/csv", "data/csv/a.csv", "a.csv"}, /* a folder without it */
-        {"data/csv", "data/csv/x/a.csv", "x/a.csv"},
-        {"data/train", "data/train-data.csv", "train-data.csv"}, /* the prefix ends inside a name */
-        {"data/train", "data/train-x/a.csv", "train-x/a.csv"},
-        {"data/t", "data/train/a.csv", "train/a.csv"},
-        {"foo", "foo/x", "x"},
-        {"foo", "foobar/x", "foobar/x"},
-        {"foo", "foo.csv", "foo.csv"},
-        {"input/code/train.py", "input/code/train.py", "train.py"}, /* a single object */
-        {"train.py", "train.py", "train.py"},
-        {"", "a/b.csv", "a/b.csv"}, /* a bucket alone */
-        {"", "b.csv", "b.csv"},
-        {"data/", "data/ds=2019-05-01/part-0", "ds=2019-05-01/part-0"},
-        {"data/csv", "data/csv//a.csv", "/a.csv"},
-        {"data/", "data/", NULL}, /* folder markers */
-        {"data", "data/", NULL},
-        {"data/", "data/sub/", NULL},
-        {"", "x/", NULL},
-        {"da", "data/", NULL},
-    };
-    for (size_t i = 0; i < COUNT(CASES); i++) {
-        const char *found = stage_relative(CASES[i].prefix, CASES[i].key);
-        if (!str_same(found, CASES[i].wanted)) {
-            fail_msg("%s of %s: %s", CASES[i].key, CASES[i].prefix, found ? found : "none");
-        }
-    }
-}
-
 static struct input *add_input(const char *name, const char *uri)
 {
     struct input *in = job_add_input(&job, name);
@@ -102,13 +65,13 @@ static void test_check(void **state)
     struct input *in = add_input("i", "s3://b/k");
     assert_ok(stage_check(&job, &e), &e);
     in->data_type = S3_MANIFEST_FILE;
-    expect_refused("job.json:1:2: input \"i\": S3DataType ManifestFile cannot be staged");
-    in->data_type = S3_PREFIX;
     in->mode = INPUT_PIPE;
-    expect_refused("S3InputMode Pipe");
-    in->mode = INPUT_FILE;
     in->gzip = true;
-    expect_refused("S3InputMode Pipe");
+    assert_ok(stage_check(&job, &e), &e);
+    in->data_type = S3_PREFIX;
+    in->mode = INPUT_FILE;
+    expect_refused("job.json:1:2: input \"i\": S3CompressionType Gzip with S3InputMode File cannot "
+                   "be staged by procagent; the service takes it with Pipe only");
     in->gzip = false;
     in->odd = strdup("S3InputMode \"FastFile\"");
     expect_refused("input \"i\": S3InputMode \"FastFile\" cannot be staged");
@@ -116,7 +79,8 @@ static void test_check(void **state)
     in->odd = NULL;
     in->distribution = SHARDED_BY_S3_KEY;
     in->dataset = true;
-    expect_refused("a DatasetDefinition");
+    expect_refused(
+        "a DatasetDefinition cannot be staged by procagent; run its query before the job");
     in->dataset = false;
     assert_ok(stage_check(&job, &e), &e);
     free(in->s3_uri);
@@ -127,6 +91,44 @@ static void test_check(void **state)
     expect_refused("job.json:1:2: input \"i\" has no S3Uri");
     in->app_managed = true;
     assert_ok(stage_check(&job, &e), &e);
+}
+
+static void test_check_of_manifests(void **state)
+{
+    (void)state;
+    static const char *const NONE[] = {"s3://b", "s3://b/", "s3://b/folder/"};
+    struct input *in = add_input("i", "s3://b/m");
+    in->data_type = S3_MANIFEST_FILE;
+    assert_ok(stage_check(&job, &e), &e);
+    for (size_t i = 0; i < COUNT(NONE); i++) {
+        free(in->s3_uri);
+        in->s3_uri = strdup(NONE[i]);
+        expect_refused("of a ManifestFile names no object");
+    }
+}
+
+static void test_check_of_pipes(void **state)
+{
+    (void)state;
+    char longest[256] = "";
+    struct input *in = add_input("i", "s3://b/k");
+    in->mode = INPUT_PIPE;
+    static const char *const BAD[] = {"", "a/b"};
+    for (size_t i = 0; i < COUNT(BAD); i++) {
+        free(in->name);
+        in->name = strdup(BAD[i]);
+        expect_refused("S3InputMode Pipe needs an InputName of 1 to 253 bytes without a slash");
+    }
+    memset(longest, 'n', 254);
+    free(in->name);
+    in->name = strdup(longest);
+    expect_refused("needs an InputName");
+    in->name[253] = '\0';
+    assert_ok(stage_check(&job, &e), &e);
+    in->unpack.wanted = true;
+    assert_failed(stage_check(&job, &e), &e, ERR_CONFIG, "unpack = yes is for files");
+    job.store_kind = STORE_PLATFORM; /* unpacking is ours there, too */
+    assert_failed(stage_check(&job, &e), &e, ERR_CONFIG, "unpack = yes is for files");
 }
 
 static void test_prefix_and_single_object(void **state)
@@ -200,14 +202,159 @@ static void test_collisions(void **state)
     assert_false(exists(at->fd, "i"));
 }
 
+/* ---- all or nothing ---- */
+
+/* The first error is at the second object: the folder store copies in order. */
+static void break_the_second(void)
+{
+    write_text(at->fd, "store/b/k/a", "new a");
+    write_text(at->fd, "store/b/k/x/y/c", "c");
+    write_text(at->fd, "store/b/k/z", "z");
+    assert_int_equal(mkdirat(at->fd, "i", 0777), 0);
+}
+
+static void test_a_failure_takes_all_back(void **state)
+{
+    (void)state;
+    break_the_second();
+    write_text(at->fd, "i/stranger", "s");
+    write_text(at->fd, "i/z/in the way", "a folder where z should be");
+    char *before = tree_text(at->fd, "i");
+    (void)add_input("i", "s3://b/k/");
+    (void)add_input("j/deep/er", "s3://b/k/");
+    assert_failed(stage_inputs(&job, &e), &e, ERR_OUTPUT, "input \"i\"");
+    assert_tree(at->fd, "i", before);
+    assert_false(exists(at->fd, "j"));
+}
+
+static void test_a_replaced_file_stays_replaced(void **state)
+{
+    (void)state;
+    break_the_second();
+    write_text(at->fd, "i/a", "old a");
+    write_text(at->fd, "i/z/in the way", "");
+    (void)add_input("i", "s3://b/k/");
+    assert_failed(stage_inputs(&job, &e), &e, ERR_OUTPUT, "input \"i\"");
+    assert_file(at->fd, "i/a", "new a");
+    assert_false(exists(at->fd, "i/x"));
+    assert_int_equal(count_entries(at->fd, "i"), 2);
+}
+
+/* ---- archives ---- */
+
+/* printf ... | gzip */
+static const char HELLO_GZ[] = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xcb\x48\xcd\xc9\xc9\x07"
+                               "\x00\x86\xa6\x10\x36\x05\x00\x00\x00";
+
+static void test_unpack(void **state)
+{
+    (void)state;
+    write_bytes(at->fd, "store/b/k/a.txt.gz", HELLO_GZ, sizeof HELLO_GZ - 1);
+    write_text(at->fd, "store/b/k/plain", "12");
+    struct input *in = add_input("i", "s3://b/k/");
+    in->unpack.wanted = true;
+    assert_ok(stage_inputs(&job, &e), &e);
+    assert_file(at->fd, "i/a.txt", "hello");
+    assert_false(exists(at->fd, "i/a.txt.gz"));
+    assert_int_equal(job.inputs[0].files, 2);
+    assert_int_equal(job.inputs[0].bytes, 7);
+}
+
+static void test_unpack_what_the_platform_brought(void **state)
+{
+    (void)state;
+    job.store_kind = STORE_PLATFORM;
+    write_bytes(at->fd, "i/x/a.txt.gz", HELLO_GZ, sizeof HELLO_GZ - 1);
+    write_bytes(at->fd, "j/a.txt.gz", HELLO_GZ, sizeof HELLO_GZ - 1);
+    add_input("i", "s3://b/k/")->unpack.wanted = true;
+    (void)add_input("j", "s3://b/k/");
+    assert_ok(stage_inputs(&job, &e), &e);
+    assert_file(at->fd, "i/x/a.txt", "hello");
+    assert_false(exists(at->fd, "i/x/a.txt.gz"));
+    assert_true(exists(at->fd, "j/a.txt.gz"));
+}
+
+static void test_a_bad_archive_takes_all_back(void **state)
+{
+    (void)state;
+    write_text(at->fd, "store/b/k/a.txt", "a");
+    write_bytes(at->fd, "store/b/k/a.txt.gz.gz", HELLO_GZ, sizeof HELLO_GZ - 1);
+    write_text(at->fd, "store/b/k/bad.gz", "no gzip");
+    add_input("i", "s3://b/k/")->unpack.wanted = true;
+    assert_failed(stage_inputs(&job, &e), &e, ERR_INPUT, "input \"i\": ");
+    assert_contains(e.text, "bad.gz");
+    assert_false(exists(at->fd, "i"));
+}
+
+/* ---- room ---- */
+
+static void test_sizes(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t bytes;
+        const char *text;
+    } CASES[] = {
+        {0, "0 bytes"},
+        {999, "999 bytes"},
+        {1000, "1.0 kB"},
+        {999949, "999.9 kB"},
+        {999999, "1.0 MB"},
+        {12345678901, "12.3 GB"},
+        {UINT64_MAX, "18446.7 PB"},
+    };
+    char buf[24];
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        assert_string_equal(space_text(buf, sizeof buf, CASES[i].bytes), CASES[i].text);
+    }
+}
+
+static void test_no_room(void **state)
+{
+    (void)state;
+    static const uint64_t HUGE_SIZE = UINT64_C(1) << 62;
+    struct plan plan = {0};
+    (void)add_input("one/deep", "s3://b/k/");
+    (void)add_input("two", "s3://b/k/");
+    (void)add_input("none", "s3://b/k/");
+    (void)mkdirat(at->fd, "one", 0777);
+    for (size_t i = 0; i < 2; i++) {
+        char *path = path_of("x");
+        plan_fifo(&plan, i, path);
+        plan.v[i].key = strdup("x");
+        plan.v[i].size = 1;
+        free(path);
+    }
+    assert_ok(space_check(&job, &plan, &e), &e);
+    plan.v[1].size = HUGE_SIZE;
+    assert_failed(space_check(&job, &plan, &e), &e, ERR_INPUT,
+                  "input \"one/deep\", \"two\": 4611.7 PB to stage below ");
+    assert_contains(e.text, "/one, "); /* the nearest folder that is there */
+    assert_contains(e.text, " free: give the job a larger volume (VolumeSizeInGB)");
+    plan.v[0].size = UINT64_MAX; /* more than can be counted is still too much */
+    assert_failed(space_check(&job, &plan, &e), &e, ERR_INPUT, "18446.7 PB to stage");
+    plan_free(&plan);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_relative),     TEST(test_check),
-        TEST(test_prefix_and_single_object), TEST(test_shards),
-        TEST(test_nothing_matches),          TEST(test_collisions),
+        TEST(test_check),
+        TEST(test_check_of_manifests),
+        TEST(test_check_of_pipes),
+        TEST(test_prefix_and_single_object),
+        TEST(test_shards),
+        TEST(test_nothing_matches),
+        TEST(test_collisions),
+        TEST(test_a_failure_takes_all_back),
+        TEST(test_a_replaced_file_stays_replaced),
+        TEST(test_unpack),
+        TEST(test_unpack_what_the_platform_brought),
+        TEST(test_a_bad_archive_takes_all_back),
+        cmocka_unit_test(test_sizes),
+        TEST(test_no_room),
     };
     return cmocka_run_group_tests_name("stage", tests, NULL, NULL);
 }
