@@ -117,11 +117,16 @@ int pipe_make(struct pipe *p, struct err *e)
     return 0;
 }
 
-/* Only the one we made: the transform may have put something else there. */
+/* The transform may have put something else there, and got a number that was free again. */
+static bool is_ours(const struct pipe *p, const struct stat *st)
+{
+    return p->made && S_ISFIFO(st->st_mode) && st->st_dev == p->dev && st->st_ino == p->ino;
+}
+
 static void remove_fifo(const struct pipe *p)
 {
     struct stat st;
-    if (p->made && lstat(p->path, &st) == 0 && st.st_dev == p->dev && st.st_ino == p->ino) {
+    if (lstat(p->path, &st) == 0 && is_ours(p, &st)) {
         (void)unlink(p->path);
     }
 }
@@ -269,7 +274,7 @@ int pipe_begin(struct pipe *p, struct err *e)
 {
     p->at = open(p->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
-    if (p->at < 0 || fstat(p->at, &st) != 0 || st.st_dev != p->dev || st.st_ino != p->ino) {
+    if (p->at < 0 || fstat(p->at, &st) != 0 || !is_ours(p, &st)) {
         return 0; /* the transform, which runs already, has removed it: nobody will read */
     }
     (void)snprintf(p->place, sizeof p->place, "/proc/self/fd/%d", p->at);

@@ -249,11 +249,10 @@ line'; do
     [ "$output" = "$IN" ]
 }
 
-@test "what a folder store cannot do is an error that says what to use" {
+@test "what cannot be staged is an error that says what to use" {
     object data/a.csv
     local pair
-    for pair in S3DataType=ManifestFile S3InputMode=Pipe S3InputMode=FastFile S3CompressionType=Gzip \
-        S3DataType=Other S3DataDistributionType=Other; do
+    for pair in S3InputMode=FastFile S3CompressionType=Gzip S3DataType=Other S3DataDistributionType=Other; do
         INPUTS=()
         input in input s3://bucket/data/ "$pair"
         assert_refused 'processingjobconfig.json:5:[0-9]+: input "in": .*use '
@@ -261,7 +260,7 @@ line'; do
     sed -i 's/"S3Input": {.*}, "DatasetDefinition": null/"S3Input": null, "DatasetDefinition": {"LocalPath": "\/opt\/ml\/processing\/input"}/' \
         "$ML/config/processingjobconfig.json"
     grep -q '"S3Input": null' "$ML/config/processingjobconfig.json"
-    assert_refused 'processingjobconfig.json:5:[0-9]+: input "in": .*DatasetDefinition.*use '
+    assert_refused 'processingjobconfig.json:5:[0-9]+: input "in": .*DatasetDefinition.*UNLOAD.*use .*S3Input'
 }
 
 @test "kind = platform leaves inputs alone, also those that a folder store could not serve" {
@@ -281,6 +280,100 @@ line'; do
     job -- true
     assert_status 0
     [ "$(value '["inputs"][0]["files"]')" = 0 ]
+}
+
+@test "an app-managed input that says from where to where is staged" {
+    object data/a.csv
+    input in input s3://bucket/data/
+    sed -i 's/"AppManaged": false/"AppManaged": true/' "$ML/config/processingjobconfig.json"
+    job -- true
+    got 'f a.csv'
+    unset PROCAGENT_STORE_KIND PROCAGENT_STORE_ROOT
+    rm -rf "$IN"
+    job -- true
+    assert_status 0
+    refute test -e "$IN"
+}
+
+@test "an input that agent.ini declares, with the service's words" {
+    object data/1 one
+    object data/2 two
+    ini <<'INI'
+[input "mine"]
+local_path = /opt/ml/processing/input
+s3_uri = s3://bucket/data/
+s3_data_type = S3Prefix
+s3_data_distribution_type = ShardedByS3Key
+s3_input_mode = Pipe
+s3_compression_type = None
+INI
+    hosts algo-2 algo-1 algo-2
+    job -- cat "$IN/mine_0"
+    assert_status 0
+    [ "$output" = two ]
+}
+
+# archives: the object data/set.tar.gz (a.csv, x/b.csv) and data/plain.csv.gz.
+archives() {
+    mkdir -p "$STORE/bucket/data" pack/x
+    echo a >pack/a.csv
+    echo b >pack/x/b.csv
+    tar -C pack -czf "$STORE/bucket/data/set.tar.gz" a.csv x
+    echo plain | gzip >"$STORE/bucket/data/plain.csv.gz"
+}
+
+@test "unpack: archives become what they hold, counted; without it they stay" {
+    archives
+    staged s3://bucket/data/
+    got 'f plain.csv.gz' 'f set.tar.gz'
+    rm -rf "$IN"
+    job --set input.in.unpack=yes -- true
+    got 'f a.csv' 'f plain.csv' 'd x' 'f x/b.csv'
+    [ "$(cat "$IN/plain.csv" "$IN/x/b.csv")" = $'plain\nb' ]
+    [ "$(value '["inputs"][0]["files"]')" = 3 ]
+    [ "$(value '["inputs"][0]["bytes"]')" = 10 ]
+}
+
+@test "unpack: of what the platform brought, too" {
+    archives
+    unset PROCAGENT_STORE_KIND PROCAGENT_STORE_ROOT
+    input in input s3://bucket/data/
+    cp -r "$STORE/bucket/data" "$IN"
+    job --set input.in.unpack=yes -- true
+    got 'f a.csv' 'f plain.csv' 'd x' 'f x/b.csv'
+}
+
+@test "unpack: an archive over its limits or broken: 125, one error, nothing is left" {
+    archives
+    input in input s3://bucket/data/
+    job --set input.in.unpack=yes --set input.in.unpack_max_entries=2 -- touch started
+    assert_status 125
+    one_error 'input "in": .*set.tar.gz'
+    refute test -e "$IN"
+    head -c 100 /dev/urandom >"$STORE/bucket/data/z.tar.gz"
+    job --set input.in.unpack=yes -- touch started
+    assert_status 125
+    one_error 'input "in": .*z.tar.gz'
+    refute test -e "$IN"
+    refute test -e started
+    assert_clean
+}
+
+@test "a failure half-way: LocalPath is as it was" {
+    object data/a.csv
+    object data/sub/b.csv
+    object data/z.csv
+    mkdir -p "$IN/z.csv/in-the-way"
+    echo s >"$IN/stranger"
+    input in input s3://bucket/data/
+    input new new/deep s3://bucket/data/
+    tree "$ML/processing" >before
+    job -- touch started
+    assert_status 125
+    one_error 'input "in": rename to .*/z.csv'
+    diff before <(tree "$ML/processing")
+    refute test -e started
+    assert_clean
 }
 
 @test "files that were in LocalPath before stay, with a warning" {

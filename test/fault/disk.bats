@@ -45,17 +45,42 @@ on_disk() {
     diff <(tree "$STORE.after") <(echo 'd bucket')
 }
 
-@test "no space to stage an input: 125, the transform does not run, no half input" {
+@test "no space to stage inputs: said before a byte moves, with what is needed and what is there" {
     mkdir -p "$STORE/bucket/in"
-    head -c 2000000 /dev/urandom >"$STORE/bucket/in/big.bin"
-    input in input s3://bucket/in
-    on_disk "$ML/processing" size=1m "$PROCAGENT" run --ml-root "$ML" -- touch "$WORK/started"
+    head -c 1500000 /dev/urandom >"$STORE/bucket/in/big.bin"
+    input one one s3://bucket/in
+    input two two s3://bucket/in
+    on_disk "$ML/processing" size=2m "$PROCAGENT" run --ml-root "$ML" -- touch "$WORK/started"
     assert_status 125
-    one_error 'stage: error: .*s3://bucket/in/big.bin: No space left on device'
+    one_error 'stage: error: input "one", "two": 3.0 MB to stage below .*/processing, 2.1 MB free: .*VolumeSizeInGB'
+    assert_message 'VolumeSizeInGB'
+    refute test -e "$WORK/started"
+    [ -z "$(tree "$ML/processing.after")" ]
+    assert_objects in/big.bin
+}
+
+@test "files that are replaced need no room of their own" {
+    mkdir -p "$STORE/bucket/in" "$ML/processing/in"
+    local i
+    for i in {1..8}; do head -c 200000 /dev/urandom >"$STORE/bucket/in/$i"; done
+    cp "$STORE"/bucket/in/* "$ML/processing/in"
+    input in in s3://bucket/in/
+    on_disk "$ML/processing" size=2m "$PROCAGENT" run --ml-root "$ML" -- true
+    assert_status 0
+    diff -r "$STORE/bucket/in" "$ML/processing.after/in"
+}
+
+@test "a disk that fills up while inputs are staged: 125, how much there was to stage, nothing is left" {
+    mkdir -p "$STORE/bucket/in"
+    local i
+    for i in {1..20}; do echo "$i" >"$STORE/bucket/in/$i"; done
+    input in input s3://bucket/in
+    on_disk "$ML/processing" size=1m,nr_inodes=10 "$PROCAGENT" run --ml-root "$ML" -- touch "$WORK/started"
+    assert_status 125
+    one_error 'stage: error: input "in": 51 bytes in 20 files to stage: .*No space left on device'
     assert_message 'No space left on device'
     refute test -e "$WORK/started"
-    refute grep -q . <(find "$ML/processing.after" -type f)
-    assert_objects in/big.bin
+    [ -z "$(tree "$ML/processing.after")" ]
 }
 
 @test "no space to pack: 125, the loose files stay, nothing is published" {
