@@ -94,8 +94,8 @@ static int read_manifest(const struct input *in, struct store *store, struct nam
     if (rc != 0) {
         return rc;
     }
-    out->place =
-        (struct s3_place){.bucket = TAKE_PTR(manifest.bucket), .key = TAKE_PTR(manifest.prefix)};
+    out->place.bucket = TAKE_PTR(manifest.bucket);
+    out->place.key = TAKE_PTR(manifest.prefix);
     strvec_sort(&manifest.keys);
     for (size_t i = 0; i < manifest.keys.n; i++) {
         store_listing_add(&out->list, manifest.keys.v[i], 0, NULL);
@@ -146,8 +146,8 @@ static size_t keep_share(const struct job *job, const struct input *in, struct n
 
 /* ---- items ---- */
 
-/* A key becomes a path only as it is: what a file system reads otherwise, or takes not at all, would
- * put two keys on one path or one outside LocalPath. */
+/* A key becomes a path only as it is: what a file system reads otherwise, or takes not at all,
+ * would put two keys on one path or one outside LocalPath. */
 static bool can_be_path(const char *relative)
 {
     for (const char *p = relative;; p++) {
@@ -180,11 +180,13 @@ static int add_object(struct plan *plan, size_t index, const struct input *in,
     }
     plan->v = vec_room(plan->v, plan->n, &plan->cap, sizeof *plan->v);
     plan->v[plan->n++] = (struct item){.input = index,
-                                       .key = TAKE_PTR(object->key),
+                                       .key = object->key,
                                        .bucket = xstrdup(named->place.bucket),
                                        .path = path,
-                                       .etag = TAKE_PTR(object->etag),
+                                       .etag = object->etag,
                                        .size = object->size};
+    object->key = NULL;
+    object->etag = NULL;
     return 0;
 }
 

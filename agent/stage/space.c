@@ -41,16 +41,17 @@ static void volumes_free(struct volumes *all)
 const char *space_text(char *buf, size_t size, uint64_t bytes)
 {
     static const char *const UNITS[] = {"kB", "MB", "GB", "TB", "PB"};
-    double scaled = (double)bytes;
     if (bytes < 1000) {
         (void)snprintf(buf, size, "%llu bytes", (unsigned long long)bytes);
         return buf;
     }
     size_t unit = 0;
-    for (scaled /= 1000; scaled >= 999.95 && unit < 4; scaled /= 1000) {
+    uint64_t tenths = bytes / 100; /* of the unit; cut, never rounded up to what is not there */
+    for (; tenths >= 10000 && unit < 4; tenths /= 1000) {
         unit++;
     }
-    (void)snprintf(buf, size, "%.1f %s", scaled, UNITS[unit]);
+    (void)snprintf(buf, size, "%llu.%llu %s", (unsigned long long)tenths / 10,
+                   (unsigned long long)tenths % 10, UNITS[unit]);
     return buf;
 }
 

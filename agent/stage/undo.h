@@ -2,8 +2,8 @@
  *
  * Taking back a staging that failed half-way, so that no transform and no later run finds half an
  * input. Only what this run made is removed: folders that were not there, with all in them, and
- * files of the plan where there was none. A file that was replaced stays replaced, and what came out
- * of an archive into a folder that was there already stays too.
+ * files of the plan where there was none. A file that was replaced stays replaced, and what came
+ * out of an archive into a folder that was there already stays too.
  */
 #ifndef STAGE_UNDO_H
 #define STAGE_UNDO_H

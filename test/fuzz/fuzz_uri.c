@@ -5,7 +5,7 @@
  */
 #include "base/str.h"
 #include "fuzz.h"
-#include "stage/stage.h"
+#include "stage/plan.h"
 #include "store/store.h"
 
 static void check_uri(const char *uri)
@@ -32,7 +32,7 @@ static void check_relative(const char *prefix, const char *more)
     char *key = xasprintf("%s%s", prefix, more);
     size_t n = strlen(key);
     size_t before = strlen(prefix);
-    const char *rel = stage_relative(prefix, key);
+    const char *rel = plan_relative(prefix, key);
     REQUIRE((rel == NULL) == (n > 0 && key[n - 1] == '/'));
     if (rel) {
         size_t at = (size_t)(rel - key);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Unit tests of stage/pipe: what comes out of a FIFO, and that no reader, however it behaves, leaves
- * a thread waiting. The readers are threads; a test that hangs is ended by its alarm.
+ * Unit tests of stage/pipe: what comes out of a FIFO, and that no reader, however it behaves,
+ * leaves a thread waiting. The readers are threads; a test that hangs is ended by its alarm.
  */
 #include "unit.h"
 

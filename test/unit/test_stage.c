@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Unit tests of stage/stage, with stage/undo and stage/space: what cannot be staged, the staging, and
- * what is left of one that fails.
+ * Unit tests of stage/stage, with stage/undo and stage/space: what cannot be staged, the staging,
+ * and what is left of one that fails.
  */
 #include "unit.h"
 
@@ -299,7 +299,7 @@ static void test_sizes(void **state)
         {999, "999 bytes"},
         {1000, "1.0 kB"},
         {999949, "999.9 kB"},
-        {999999, "1.0 MB"},
+        {999999, "999.9 kB"},
         {12345678901, "12.3 GB"},
         {UINT64_MAX, "18446.7 PB"},
     };
@@ -328,7 +328,7 @@ static void test_no_room(void **state)
     assert_ok(space_check(&job, &plan, &e), &e);
     plan.v[1].size = HUGE_SIZE;
     assert_failed(space_check(&job, &plan, &e), &e, ERR_INPUT,
-                  "input \"one/deep\", \"two\": 4611.7 PB to stage below ");
+                  "input \"one/deep\", \"two\": 4611.6 PB to stage below ");
     assert_contains(e.text, "/one, "); /* the nearest folder that is there */
     assert_contains(e.text, " free: give the job a larger volume (VolumeSizeInGB)");
     plan.v[0].size = UINT64_MAX; /* more than can be counted is still too much */
