@@ -21,7 +21,7 @@ BASE      := err mem str path io dir hidden mount newfile number calendar clock 
              signals cpu parallel pargz
 CONFIG    := args ini json locate settings table words sources folder config
 STORE     := store folder
-STAGE     := stage unpack packed merge
+STAGE     := stage unpack packed member merge
 RUN       := run spawn supervise family fds tail user status
 PARTITION := partition rules moves leaves split rows parts keys source scan masks gzip rewrite \
              journal layout match isotime tree hive
