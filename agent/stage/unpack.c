@@ -224,17 +224,21 @@ static int make_parents(struct unpack *u, const char *path, struct err *e)
     return slash ? make_folders(u, path, (size_t)(slash - path), e) : 0;
 }
 
-/* A new file below the tree: its descriptor, or negative. */
+static int create_new(const struct unpack *u, const char *path, mode_t mode)
+{
+    return openat(u->tree, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+}
+
+/* A new file below the tree, and the folders above it. */
 static int create(struct unpack *u, const char *path, mode_t mode, int *out, struct err *e)
 {
-    const int how = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    int fd = openat(u->tree, path, how, mode);
+    int fd = create_new(u, path, mode);
     if (fd < 0 && errno == ENOENT) {
         int rc = make_parents(u, path, e);
         if (rc != 0) {
             return rc;
         }
-        fd = openat(u->tree, path, how, mode);
+        fd = create_new(u, path, mode);
     }
     *out = fd;
     return fd < 0 ? no_room(u, path, errno, e) : 0;

@@ -74,7 +74,8 @@ static void check_tree(const struct dir_listing *all, uint64_t files, uint64_t b
         const struct dir_entry *at = &all->v[i];
         REQUIRE(S_ISREG(at->mode) || S_ISLNK(at->mode) || S_ISDIR(at->mode));
         REQUIRE((at->mode & 07000) == 0);
-        REQUIRE(!strstr(at->path, OWN_TEMP_PREFIX));
+        REQUIRE(strncmp(at->path, OWN_TEMP_PREFIX, strlen(OWN_TEMP_PREFIX)) != 0);
+        REQUIRE(!strstr(at->path, "/" OWN_TEMP_PREFIX));
         found += !S_ISDIR(at->mode);
         sum += S_ISREG(at->mode) ? at->size : 0;
         if (S_ISLNK(at->mode)) {
