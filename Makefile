@@ -21,7 +21,7 @@ BASE      := err mem str path io dir hidden mount newfile number calendar clock 
              signals cpu parallel pargz locate progress
 CONFIG    := args ini json settings table words moves sources folder ranks config
 STORE     := store folder s3
-STAGE     := stage plan manifest space undo pipe gunzip unpack packed merge
+STAGE     := stage plan manifest space undo pipe gunzip unpack packed member merge
 RUN       := run spawn supervise family fds tail user status
 PARTITION := partition rules moves leaves split rows parts keys source scan masks gzip rewrite \
              journal layout match isotime tree hive

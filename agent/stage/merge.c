@@ -63,9 +63,8 @@ static ssize_t read_block(int fd, char *buf)
 /* Are the two files, which are of one size, the same? 1 or 0, negative for an error. */
 static int same_bytes(const struct merge *m, const char *path, struct err *e)
 {
-    const int how = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
-    SCOPE_FD int a = openat(m->from, path, how);
-    SCOPE_FD int b = openat(m->to, path, how);
+    SCOPE_FD int a = openat(m->from, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    SCOPE_FD int b = openat(m->to, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     SCOPE_FREE char *one = xmalloc(COMPARE_BUFFER);
     SCOPE_FREE char *two = xmalloc(COMPARE_BUFFER);
     for (;;) {

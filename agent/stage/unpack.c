@@ -19,7 +19,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/dir.h"
 #include "base/hidden.h"
 #include "base/io.h"
 #include "base/mem.h"
@@ -27,11 +26,11 @@
 #include "base/scope.h"
 #include "base/signals.h"
 #include "base/str.h"
+#include "stage/member.h"
 #include "stage/merge.h"
 #include "stage/packed.h"
 
 enum {
-    MAX_DEPTH = 100,        /* folders: less than base/dir.h lists and removes */
     STOP_STEP = 4 << 20,    /* bytes between two looks at the stop signals */
     ENTRY_COST = 16 * 1024, /* what a member, however small, counts as there */
     ZIP_BLOCK = 64 * 1024,
@@ -169,68 +168,6 @@ static int count_bytes(struct unpack *u, const char *member, uint64_t more, stru
     return 0;
 }
 
-/* ---- names ---- */
-
-/* Why a name cannot be a member's, or NULL; `out` is then its path, "" for the folder itself. */
-static const char *clean_name(const char *name, struct str *out)
-{
-    size_t depth = 0;
-    if (name[0] == '/') {
-        return "has an absolute name";
-    }
-    for (const char *p = name; *p;) {
-        size_t n = strcspn(p, "/");
-        if (n == 2 && memcmp(p, "..", n) == 0) {
-            return "has \"..\" in its name";
-        }
-        if (n > NAME_MAX) {
-            return "has a part of more than 255 bytes in its name";
-        }
-        if (str_starts(p, OWN_TEMP_PREFIX)) {
-            return "has a name that is kept for the agent's own files";
-        }
-        if (n > 0 && !(n == 1 && *p == '.')) {
-            if (++depth > MAX_DEPTH) {
-                return "lies more than 100 folders deep";
-            }
-            if (out->len > 0) {
-                str_putc(out, '/');
-            }
-            str_add(out, p, n);
-        }
-        p += n;
-        p += strspn(p, "/");
-    }
-    return out->overflow ? "has a path of more than 4095 bytes" : NULL;
-}
-
-/* Why a link at `path` cannot have that target, or NULL. Behind a name, ".." is not looked into:
- * the name may be a link, and then nobody can say from the text alone where that leads. */
-static const char *check_target(const char *path, const char *target)
-{
-    size_t up = 0;
-    size_t depth = 0;
-    for (const char *p = path; *p; p++) {
-        depth += *p == '/';
-    }
-    if (target[0] == '\0' || target[0] == '/' || strlen(target) >= PATH_MAX) {
-        return "is a link to no path below the folder";
-    }
-    bool named = false;
-    for (const char *p = target; *p;) {
-        size_t n = strcspn(p, "/");
-        bool dots = n == 2 && memcmp(p, "..", n) == 0;
-        if (dots && (named || ++up > depth)) {
-            return named ? "is a link with \"..\" behind a name in its target"
-                         : "is a link out of the folder";
-        }
-        named = named || (n > 0 && !dots && !(n == 1 && *p == '.'));
-        p += n;
-        p += strspn(p, "/");
-    }
-    return NULL;
-}
-
 /* ---- writing ---- */
 
 static bool is_folder(const struct unpack *u, const char *path)
@@ -287,17 +224,21 @@ static int make_parents(struct unpack *u, const char *path, struct err *e)
     return slash ? make_folders(u, path, (size_t)(slash - path), e) : 0;
 }
 
-/* A new file below the tree: its descriptor, or negative. */
+static int create_new(const struct unpack *u, const char *path, mode_t mode)
+{
+    return openat(u->tree, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+}
+
+/* A new file below the tree, and the folders above it. */
 static int create(struct unpack *u, const char *path, mode_t mode, int *out, struct err *e)
 {
-    const int how = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    int fd = openat(u->tree, path, how, mode);
+    int fd = create_new(u, path, mode);
     if (fd < 0 && errno == ENOENT) {
         int rc = make_parents(u, path, e);
         if (rc != 0) {
             return rc;
         }
-        fd = openat(u->tree, path, how, mode);
+        fd = create_new(u, path, mode);
     }
     *out = fd;
     return fd < 0 ? no_room(u, path, errno, e) : 0;
@@ -384,7 +325,7 @@ static int take_hard_link(struct unpack *u, const char *path, const char *to, st
 {
     struct stat st;
     SCOPE(str_free) struct str target = STR_INIT(PATH_MAX - 1);
-    const char *why = clean_name(to, &target);
+    const char *why = member_path(to, &target);
     if (why || fstatat(u->tree, str_text(&target), &st, AT_SYMLINK_NOFOLLOW) != 0 ||
         !S_ISREG(st.st_mode)) {
         return err_set(e, ERR_INPUT,
@@ -403,7 +344,7 @@ static int take_hard_link(struct unpack *u, const char *path, const char *to, st
 /* The folders above a link are made at once, while no link is there that could be one of them. */
 static int keep_link(struct unpack *u, const char *path, const char *target, struct err *e)
 {
-    const char *why = check_target(path, target ? target : "");
+    const char *why = member_target(path, target ? target : "");
     int rc = why ? refuse(path, why, e) : make_parents(u, path, e);
     if (rc == 0) {
         u->links = vec_room(u->links, u->n_links, &u->cap_links, sizeof *u->links);
@@ -443,9 +384,10 @@ static int take_member(struct unpack *u, struct archive_entry *entry, struct err
                        "archive again",
                        (unsigned long long)u->entries);
     }
-    const char *why = clean_name(name, &path);
+    const char *why = member_path(name, &path);
     size_t whole = strlen(u->path) - strlen(u->name) + path.len;
-    bool folder = archive_entry_filetype(entry) == AE_IFDIR || str_ends(name, "/");
+    mode_t type = archive_entry_filetype(entry);
+    bool folder = type == AE_IFDIR || (type == AE_IFREG && str_ends(name, "/"));
     if (!why && whole >= PATH_MAX) {
         why = "would have a path of more than 4095 bytes in its folder";
     }
@@ -468,10 +410,10 @@ static int take_member(struct unpack *u, struct archive_entry *entry, struct err
         u->entries--; /* counted where it is made */
         return path.len == 0 ? 0 : make_folders(u, path.s, path.len, e);
     }
-    if (archive_entry_filetype(entry) == AE_IFREG) {
+    if (type == AE_IFREG) {
         return take_file(u, entry, path.s, e);
     }
-    if (archive_entry_filetype(entry) == AE_IFLNK) {
+    if (type == AE_IFLNK) {
         return keep_link(u, path.s, archive_entry_symlink(entry), e);
     }
     return refuse(name, "is neither file, folder nor link", e);
@@ -489,6 +431,14 @@ static la_ssize_t on_read(struct archive *a, void *data, const void **bytes)
         return ARCHIVE_FATAL;
     }
     return n;
+}
+
+/* A zip without members is its end record alone, where libarchive does not look for one. */
+static bool is_empty_zip(const struct unpack *u)
+{
+    char end[23];
+    return u->kind->format == FORMAT_ZIP && pread(u->fd, end, sizeof end, 0) == 22 &&
+           memcmp(end, "PK\5\6", 4) == 0;
 }
 
 /* A zip is read by its directory only: its end is where truncation shows. */
@@ -524,6 +474,9 @@ static int read_rest(struct unpack *u, struct err *e)
 
 static int unpack_members(struct unpack *u, struct err *e)
 {
+    if (is_empty_zip(u)) {
+        return 0;
+    }
     int rc = open_archive(u, e);
     while (rc == 0) {
         struct archive_entry *entry = NULL;
