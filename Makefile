@@ -20,7 +20,7 @@ LIBS := $(CURL)/lib/libcurl.a -lssl -lcrypto -lcares -lexpat -linih -ljansson -l
 BASE      := err mem str path io dir hidden mount newfile number calendar clock utf8 env tz log \
              signals cpu parallel pargz
 CONFIG    := args ini json locate settings table words sources folder config
-STORE     := store folder
+STORE     := store folder profile credentials
 STAGE     := stage
 RUN       := run spawn supervise family fds tail user status
 PARTITION := partition rules moves leaves split rows parts keys source scan masks gzip rewrite \
