@@ -18,11 +18,11 @@ LIBS := $(CURL)/lib/libcurl.a -lssl -lcrypto -lcares -lexpat -linih -ljansson -l
 
 # Sources by stage, in the order data flows.
 BASE      := err mem str path io dir hidden mount newfile number calendar clock utf8 env tz log \
-             signals cpu parallel pargz progress
-CONFIG    := args ini json locate settings table words moves sources folder config
+             signals cpu parallel pargz locate progress
+CONFIG    := args ini json settings table words moves sources folder ranks config
 STORE     := store folder s3 s3_get s3_put call caller request verdict address answer digest \
              credentials profile
-STAGE     := stage
+STAGE     := stage manifest
 RUN       := run spawn supervise family fds tail user status
 PARTITION := partition rules moves leaves split rows parts keys source scan masks gzip rewrite \
              journal layout match isotime tree hive

@@ -204,9 +204,11 @@ struct job {
     /* who and when: config/ */
     char *name;             /* ProcessingJobName, "" when unknown */
     char *arn;              /* ProcessingJobArn, "" when unknown */
-    char *current_host;     /* resourceconfig.json current_host, "algo-1" when unknown */
-    struct strvec hosts;    /* resourceconfig.json hosts, in file order; at least one */
+    char *current_host;     /* resourceconfig.json current_host, else the environment's (ranks.h),
+                               "algo-1" when unknown */
+    struct strvec hosts;    /* likewise, in file order; at least one */
     size_t host_index;      /* place of current_host in hosts */
+    bool hosts_named;       /* resourceconfig.json says who the hosts are */
     int64_t time_ns;        /* the job's instant, nanoseconds since the epoch */
     char *timezone;         /* as configured, "UTC" by default */
     struct tz tz;           /* the same, resolved */

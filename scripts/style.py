@@ -31,8 +31,10 @@ HOMES = {
     "asprintf": "base/mem.c", "vasprintf": "base/mem.c",
     "sleep": "nowhere", "usleep": "nowhere", "nanosleep": "nowhere",
 }
-# Where a variable may live beside the job: log level, signal fd, last words, the job itself.
-VARIABLES = {"agent/base/log.c", "agent/base/signals.c", "agent/base/mem.c", "agent/main.c"}
+# Where a variable may live beside the job: log level and whose line the last of stderr is, signal fd, last
+# words, how often progress is told (a setting of the log's kind), the job itself.
+VARIABLES = {"agent/base/log.c", "agent/base/signals.c", "agent/base/mem.c", "agent/base/progress.c",
+             "agent/main.c"}
 FORMATTED = re.compile(r"\b(?:log_\w+|err_set|err_sys|err_prefix|\w*printf)\s*\(")
 
 COLUMNS = "lines of at most 100 columns, in scripts 120"

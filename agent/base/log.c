@@ -5,6 +5,7 @@
 #include "base/log.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,12 +13,23 @@
 
 enum { LINE_MAX_BYTES = 4096, STDERR_WAIT_MS = 200 };
 
+/* To the first column, and clear to the end of the line. */
+#define ERASE "\r\033[K"
+
 static enum log_level max_level = LOG_INFO;
+/* Guards stderr's last line: whether a status is on it, and what is written there. */
+static pthread_mutex_t status_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool status_shown;
 static const char *const LEVEL_NAMES[] = {"error", "warn", "info", "debug"};
 
 void log_set_level(enum log_level level)
 {
     max_level = level;
+}
+
+bool log_shows(enum log_level level)
+{
+    return level <= max_level;
 }
 
 int log_level_of(const char *name)
@@ -66,5 +78,28 @@ void log_line(enum log_level level, const char *stage, const char *fmt, ...)
         }
     }
     line[n++] = '\n';
+    (void)pthread_mutex_lock(&status_lock);
+    if (status_shown) {
+        put_line(ERASE, sizeof ERASE - 1);
+        status_shown = false;
+    }
     put_line(line, n);
+    (void)pthread_mutex_unlock(&status_lock);
+}
+
+/* The old text is overwritten before what is left of it is cleared: nothing flickers. */
+void log_status(const char *text)
+{
+    char line[LINE_MAX_BYTES];
+    int n = *text ? snprintf(line, sizeof line, "\r%s\033[K", text)
+                  : snprintf(line, sizeof line, ERASE);
+    if (n < 0 || (size_t)n >= sizeof line) {
+        return;
+    }
+    (void)pthread_mutex_lock(&status_lock);
+    if (*text || status_shown) {
+        put_line(line, (size_t)n);
+    }
+    status_shown = *text != '\0';
+    (void)pthread_mutex_unlock(&status_lock);
 }

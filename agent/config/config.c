@@ -17,6 +17,7 @@
 #include "config/folder.h"
 #include "config/json.h"
 #include "config/moves.h"
+#include "config/ranks.h"
 #include "config/settings.h"
 #include "config/sources.h"
 
@@ -266,6 +267,7 @@ static int load_job(struct job *job, struct sources *s, char *const *environment
 {
     int rc = sources_ml_root(job, s, environment, e);
     rc = rc ? rc : read_json_files(job, e);
+    rc = rc || job->hosts_named ? rc : ranks_read(job, environment, e);
     rc = rc ? rc : check_names(job, e);
     rc = rc ? rc : sources_read_ini(job, s, environment, e);
     rc = rc ? rc : declare_all(job, s, e);

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "base/env.h"
+#include "base/locate.h"
 #include "base/mem.h"
 #include "base/scope.h"
-#include "config/locate.h"
 
 /* A document while it is read: for positions. */
 struct doc {
@@ -378,5 +378,6 @@ int json_read_hosts(const char *file, const char *text, size_t n, struct job *jo
     job->hosts = names;
     names = (struct strvec){0};
     job->host_index = self;
+    job->hosts_named = true;
     return 0;
 }

@@ -17,7 +17,8 @@
  * `file` is the name for origins and errors. */
 int json_read_job(const char *file, const char *text, size_t n, struct job *job, struct err *e);
 
-/* Reads the text of resourceconfig.json: current_host and hosts. */
+/* Reads the text of resourceconfig.json: current_host and hosts; job->hosts_named when it has one
+ * of them. */
 int json_read_hosts(const char *file, const char *text, size_t n, struct job *job, struct err *e);
 
 /* Appends an empty input or output (its table with the defaults); the name is copied. */

@@ -19,7 +19,7 @@ PYTHON=/usr/bin/python3 # the distribution's, where pandas and jupyter are
 LIMIT=60                # seconds that any run of the agent may take
 
 setup() {
-    unset "${!PROCAGENT_@}" TZ TZDIR XDG_CONFIG_HOME
+    unset "${!PROCAGENT_@}" "${!AWS_BATCH_@}" "${!JOB_COMPLETION_@}" TZ TZDIR XDG_CONFIG_HOME
     export LC_ALL=C.UTF-8
     WORK=$BATS_TEST_TMPDIR
     ML=$WORK/ml STORE=$WORK/store OUT=$WORK/ml/processing/output

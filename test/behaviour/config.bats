@@ -118,6 +118,63 @@ INI
     assert_match "$output" 'algo-2, 2 of 2'
 }
 
+# ---- hosts without resourceconfig.json ----
+
+@test "AWS Batch's and Kubernetes' variables say which host of how many this is" {
+    output out output s3://bucket/out
+    export AWS_BATCH_JOB_ARRAY_INDEX=2 AWS_BATCH_JOB_ARRAY_SIZE=3
+    plan -- true
+    assert_match "$output" '^host +algo-3, 3 of 3$'
+    unset "${!AWS_BATCH_@}"
+    export AWS_BATCH_JOB_NODE_INDEX=0 AWS_BATCH_JOB_NUM_NODES=4
+    plan -- true
+    assert_match "$output" '^host +algo-1, 1 of 4$'
+    unset "${!AWS_BATCH_@}"
+    export JOB_COMPLETION_INDEX=10 JOB_COMPLETION_COUNT=12
+    plan -- true
+    assert_match "$output" '^host +algo-11, 11 of 12$'
+}
+
+@test "resourceconfig.json wins over them, even over wrong ones; one without hosts does not" {
+    output out output s3://bucket/out
+    hosts algo-2 algo-1 algo-2
+    export JOB_COMPLETION_INDEX=4 JOB_COMPLETION_COUNT=5
+    plan -- true
+    assert_match "$output" '^host +algo-2, 2 of 2$'
+    JOB_COMPLETION_COUNT=0 plan -- true
+    assert_match "$output" '^host +algo-2, 2 of 2$'
+    echo '{"hosts": [], "network_interface_name": "eth0"}' >"$ML/config/resourceconfig.json"
+    plan -- true
+    assert_match "$output" '^host +algo-5, 5 of 5$'
+}
+
+@test "two completions of an Indexed Job share a ShardedByS3Key input and name their files apart" {
+    local index name
+    use_store
+    for name in a b c; do object "data/$name.csv" "$name"; done
+    input in input s3://bucket/data/ S3DataDistributionType=ShardedByS3Key
+    output out output s3://bucket/out
+    ini <<<$'[output "out"]\nlayout = d=1'
+    export JOB_COMPLETION_COUNT=2
+    for index in 0 1; do
+        rm -rf "$ML/processing/input" "$OUT"
+        JOB_COMPLETION_INDEX=$index job -- sh -c "cp $ML/processing/input/* $OUT"
+        assert_status 0
+        [ "$(value '["host"]')" = "algo-$((index + 1))" ]
+    done
+    assert_objects data/a.csv data/b.csv data/c.csv \
+        out/d=1/a-algo-1.csv out/d=1/b-algo-2.csv out/d=1/c-algo-1.csv
+}
+
+@test "an index without its count, or one that cannot be, is an error with variable and value" {
+    output out output s3://bucket/out
+    JOB_COMPLETION_INDEX=0 assert_refused 'JOB_COMPLETION_INDEX is "0", but JOB_COMPLETION_COUNT is not set: .*add it'
+    JOB_COMPLETION_INDEX=2 JOB_COMPLETION_COUNT=2 assert_refused 'JOB_COMPLETION_INDEX: "2" must be .*0 to 1'
+    AWS_BATCH_JOB_ARRAY_INDEX=0 AWS_BATCH_JOB_ARRAY_SIZE=x assert_refused 'AWS_BATCH_JOB_ARRAY_SIZE: "x" must be'
+}
+
+# ---- more sources ----
+
 @test "captured configurations of three platform ages are accepted" {
     local name
     mkdir -p "$ML/config"

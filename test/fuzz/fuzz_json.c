@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * config/json and config/locate. Any text: read or refused with line and column, never out of
+ * config/json and base/locate. Any text: read or refused with line and column, never out of
  * bounds. A good document: every member is found where it stands, checked by reading it again from
  * there.
  */
 #include <jansson.h>
 
+#include "base/locate.h"
 #include "base/str.h"
 #include "config/json.h"
-#include "config/locate.h"
 #include "fuzz.h"
 
 enum { MAX_PATHS = 200 };

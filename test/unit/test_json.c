@@ -155,9 +155,11 @@ static void test_host_index(void **state)
         &e);
     assert_int_equal(job.host_index, 2);
     assert_string_equal(job.hosts.v[1], "algo-10");
+    assert_true(job.hosts_named);
     assert_ok(read_hosts("{}"), &e);
     assert_string_equal(job.current_host, "algo-1");
     assert_int_equal(job.hosts.n, 1);
+    assert_false(job.hosts_named);
     assert_ok(read_hosts("{\"current_host\":null,\"hosts\":null,\"topology\":[]}"), &e);
     assert_string_equal(job.hosts.v[0], "algo-1");
     assert_ok(read_hosts("{\"current_host\":\"algo-7\"}"), &e);

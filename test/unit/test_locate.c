@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * Unit tests of config/locate: places of values in JSON texts.
+ * Unit tests of base/locate: places of values in JSON texts.
  */
 #include "unit.h"
 
-#include "config/locate.h"
+#include "base/locate.h"
 
 static void expect(const char *text, const char *path, size_t line, size_t column)
 {

@@ -3,8 +3,8 @@
  * Line and column of a value in a JSON text. jansson checks and reads the text but keeps no
  * positions; this finds one again, for an error message.
  */
-#ifndef CONFIG_LOCATE_H
-#define CONFIG_LOCATE_H
+#ifndef BASE_LOCATE_H
+#define BASE_LOCATE_H
 
 #include <stddef.h>
 

@@ -3,7 +3,7 @@
  * Positions in JSON. See locate.h. Only for texts already known to be well-formed; on others it
  * stops early but stays inside the text.
  */
-#include "config/locate.h"
+#include "base/locate.h"
 
 #include <stdbool.h>
 #include <string.h>
