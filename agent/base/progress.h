@@ -49,7 +49,7 @@ struct progress {
 void progress_begin(struct progress *p, const char *stage, const char *verb, uint64_t files,
                     uint64_t bytes);
 
-/* Counts what was done; may be called from several threads. `bytes` is negative for what was
+/* Counts what was done; `p` may be NULL. May be called from several threads. `bytes` is negative for what was
  * counted and has to be done again. */
 void progress_add(struct progress *p, uint64_t files, int64_t bytes);
 
