@@ -30,7 +30,8 @@ char *call_name(const struct call *call)
         [CALL_UPLOAD_END] = "end of the upload",
         [CALL_UPLOAD_ABORT] = "abort of the upload",
     };
-    return xasprintf("s3://%s/%s: %s", call->bucket, call->key ? call->key : "", WORDS[call->kind]);
+    const char *what = call->key ? call->key : call->prefix;
+    return xasprintf("s3://%s/%s: %s", call->bucket, what ? what : "", WORDS[call->kind]);
 }
 
 int verdict_headers(const struct call *call, struct err *e)
