@@ -101,7 +101,8 @@ int calls_run(struct caller *c, const struct call_source *source, struct err *e)
 /* One call alone; `drop` is not needed. */
 int call_run(struct caller *c, struct call *call, struct err *e);
 
-/* From now on no stop signal ends calls, but the clock does: for cleaning up. */
+/* From now on no stop signal ends calls, but the clock does: for cleaning up, and for what must not
+ * be cut off. 0: as before. */
 void caller_hurry(struct caller *c, int64_t for_ns);
 
 /* Zeroed, with `size` unknown; freed by call_free, which is `drop` for calls without a ctx. */

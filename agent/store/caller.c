@@ -154,7 +154,7 @@ void caller_close(struct caller *c)
 
 void caller_hurry(struct caller *c, int64_t for_ns)
 {
-    c->hurry_ns = clock_monotonic_ns() + for_ns;
+    c->hurry_ns = for_ns > 0 ? clock_monotonic_ns() + for_ns : 0;
 }
 
 size_t caller_connections(const struct caller *c)

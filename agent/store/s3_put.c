@@ -6,6 +6,7 @@
  * goes with it, so what the server keeps is what was read.
  */
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,6 +26,8 @@ enum { MOST_PARTS = 10000, UPLOADS_AT_ONCE = 4 };
 static const uint64_t BODIES_MAX = UINT64_C(32) << 20;
 /* What cleaning up may take when the store does not answer. */
 static const int64_t ABORT_NS = 5 * NS_PER_S;
+/* What the ends of uploads may take; S3 says "several minutes" of the largest. */
+static const int64_t COMPLETE_NS = 600 * NS_PER_S;
 
 /* ---- bodies ---- */
 
@@ -304,6 +307,10 @@ static int finish_upload(struct call *call, struct err *e)
     struct body *body = call->ctx;
     struct s3_upload *up = upload_of(body);
     SCOPE_FREE char *etag = NULL;
+    if (call->answer.status == 404) {
+        up->unsure = true;
+        return 0;
+    }
     int rc = answer_completed(str_text(&call->text), call->text.len, &etag, e);
     if (rc != 0) {
         return rc < 0 ? err_prefix(e, "s3://%s/%s", up->bucket, up->key)
@@ -362,6 +369,32 @@ static int next_end(void *ctx, struct call **out, struct err *e)
     return 0;
 }
 
+/* The object is there, as long as it should be and of as many parts: then the lost answer was a
+ * good one. */
+static int look_at_unsure(struct s3 *s3, struct err *e)
+{
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < s3->n; i++) {
+        struct s3_upload *up = &s3->v[i];
+        if (!up->unsure || up->visible) {
+            continue;
+        }
+        char parts[32];
+        (void)snprintf(parts, sizeof parts, "-%zu", up->n);
+        struct call *call = call_new(CALL_HEAD, up->bucket, up->key);
+        rc = call_run(s3->caller, call, e);
+        if (rc == 0 && (call->answer.length != up->size || !str_ends(call->answer.etag, parts))) {
+            rc = err_set(e, ERR_OUTPUT, "s3://%s/%s: the upload is gone and the object is not it",
+                         up->bucket, up->key);
+        }
+        call_free(call);
+        if (rc == 0) {
+            count_visible(s3, up);
+        }
+    }
+    return rc;
+}
+
 int s3_commit(void *self, struct progress *progress, struct err *e)
 {
     struct s3 *s3 = self;
@@ -370,7 +403,11 @@ int s3_commit(void *self, struct progress *progress, struct err *e)
     int rc = calls_run(s3->caller, &source, e);
     s.next = 0;
     source.next = next_end;
+    /* Whether an end that was cut off happened nobody could say: a stop waits for these. */
+    caller_hurry(s3->caller, COMPLETE_NS);
     rc = rc ? rc : calls_run(s3->caller, &source, e);
+    rc = rc ? rc : look_at_unsure(s3, e);
+    caller_hurry(s3->caller, 0);
     if (rc != 0 && s3->committed > 0) {
         return err_prefix(e, "%zu of %zu objects are already in place", s3->committed, s3->n);
     }

@@ -187,6 +187,15 @@ static void describe(const struct caller *c, const struct call *call,
                   *id ? " (request " : "", id, *id ? ")" : "", who, hint);
 }
 
+/* What is to be removed may be gone. An upload that is to end may have ended by a try whose answer
+ * was lost: who asked looks at the status. */
+static bool is_gone_as_wanted(const struct call *call)
+{
+    bool removal = call->kind == CALL_DELETE || call->kind == CALL_UPLOAD_ABORT;
+    bool end = call->kind == CALL_UPLOAD_END && call->tries > 0;
+    return call->answer.status == 404 && (removal || end);
+}
+
 static enum verdict of_status(struct caller *c, struct call *call, struct err *e)
 {
     struct answer_error body;
@@ -203,9 +212,8 @@ static enum verdict of_status(struct caller *c, struct call *call, struct err *e
         (void)err_take(e, &stranger);
         return VERDICT_BAD;
     }
-    if (call->kind == CALL_DELETE && call->answer.status == 404 &&
-        strcmp(body.code, "NoSuchBucket") != 0) {
-        return VERDICT_GOOD; /* gone is what was wanted */
+    if (is_gone_as_wanted(call) && strcmp(body.code, "NoSuchBucket") != 0) {
+        return VERDICT_GOOD;
     }
     return service_may_mend(call->answer.status, body.code) ? VERDICT_AGAIN : VERDICT_BAD;
 }
