@@ -18,8 +18,8 @@ if ! works "$dir/bin/moto_server"; then
         echo "moto.sh: no moto_server in PATH, and python3 cannot make a venv" >&2
         exit 1
     fi
-    if ! timeout 300 "$dir/bin/pip" install --quiet --disable-pip-version-check "moto[server]==$version" >/dev/null ||
-        ! works "$dir/bin/moto_server"; then
+    pip=("$dir/bin/pip" --quiet --disable-pip-version-check --retries 1)
+    if ! timeout 300 "${pip[@]}" install "moto[server]==$version" >/dev/null || ! works "$dir/bin/moto_server"; then
         echo "moto.sh: no moto_server in PATH, and pip cannot install moto" >&2
         exit 1
     fi

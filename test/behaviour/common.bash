@@ -37,7 +37,7 @@ setup() {
     export LC_ALL=C.UTF-8
     WORK=$BATS_TEST_TMPDIR
     ML=$WORK/ml STORE=$WORK/store OUT=$WORK/ml/processing/output
-    INPUTS=() OUTPUTS=() AGENT= MIRRORED=
+    INPUTS=() OUTPUTS=() AGENT='' MIRRORED=''
     mkdir -p "$ML/processing" "$STORE/bucket"
     cd "$WORK" || return 1
     if [ "$STORE_KIND" = moto ]; then reset_moto; fi

@@ -304,9 +304,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         chunked = not bodiless and answer.length is None
         self.entry["status"] = answer.status
         self.send_response_only(answer.status, answer.reason)
-        for name, value in answer.getheaders() + [(n, v) for n, v in other.items() if v is not None]:
-            if name.lower() not in replaced or name in other:
-                self.send_header(name, value)
+        kept = [(n, v) for n, v in answer.getheaders() if n.lower() not in replaced]
+        for name, value in kept + [(n, v) for n, v in other.items() if v is not None]:
+            self.send_header(name, value)
         if chunked:
             self.send_header("Transfer-Encoding", "chunked")
         if self.close_connection:

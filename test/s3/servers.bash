@@ -18,9 +18,17 @@ launch() {
     shift
     stop_server "$name"
     mkdir -p "$SERVERS"
-    "$@" >"$SERVERS/$name.log" 2>&1 </dev/null 3>&- &
+    : >"$SERVERS/$name.log" # now: who waits must not read the one before's
+    "$@" >>"$SERVERS/$name.log" 2>&1 </dev/null 3>&- &
     echo $! >"$SERVERS/$name.pid"
     disown
+}
+
+# running PID: and not a zombie that nobody has waited for.
+running() {
+    local stat
+    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    [[ ${stat##*)} != " Z"* ]]
 }
 
 # url_of NAME: waits until the server has printed where it listens; prints that URL.
@@ -32,7 +40,7 @@ url_of() {
             echo "http://$line"
             return 0
         fi
-        kill -0 "$(cat "$SERVERS/$name.pid")" 2>/dev/null || break
+        running "$(cat "$SERVERS/$name.pid")" || break
         sleep 0.05
     done
     echo "$name does not start:" >&2
@@ -59,7 +67,7 @@ stop_server() {
     rm -f "$SERVERS/$1.pid"
     kill "$pid" 2>/dev/null || return 0
     for ((i = 0; i < 100; i++)); do
-        kill -0 "$pid" 2>/dev/null || return 0
+        running "$pid" || return 0
         sleep 0.02
     done
     kill -KILL "$pid" 2>/dev/null || true
