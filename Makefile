@@ -118,7 +118,7 @@ ASAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno
 asan: ## the program and unit tests with ASan and UBSan, in build/asan
 	$(MAKE) B=$(B)/asan HARD='$(ASAN)' LDFLAGS_ALL= $(B)/asan/procagent unit-programs
 
-SUITES = lint unit asan tz behaviour split fault pid1 fuzz docker
+SUITES = lint unit asan tz behaviour split fault s3 pid1 fuzz docker
 check: ## everything: lint, unit, sanitizers, behaviour, faults, fuzz smoke, Docker
 	scripts/run-tests.sh $(SUITES)
 test: ## the quick half: unit and behaviour
