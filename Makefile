@@ -20,7 +20,8 @@ LIBS := $(CURL)/lib/libcurl.a -lssl -lcrypto -lcares -lexpat -linih -ljansson -l
 BASE      := err mem str path io dir hidden mount newfile number calendar clock utf8 env tz log \
              signals cpu parallel pargz locate progress
 CONFIG    := args ini json settings table words moves sources folder ranks config
-STORE     := store folder s3
+STORE     := store folder s3 s3_get s3_put call caller request verdict address answer digest \
+             credentials profile
 STAGE     := stage plan manifest space undo pipe gunzip unpack packed member merge
 RUN       := run spawn supervise family fds tail user status
 PARTITION := partition rules moves leaves split rows parts keys source scan masks gzip rewrite \
@@ -117,7 +118,7 @@ ASAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno
 asan: ## the program and unit tests with ASan and UBSan, in build/asan
 	$(MAKE) B=$(B)/asan HARD='$(ASAN)' LDFLAGS_ALL= $(B)/asan/procagent unit-programs
 
-SUITES = lint unit asan tz behaviour split fault pid1 fuzz docker
+SUITES = lint unit asan tz behaviour split fault s3 pid1 fuzz docker
 check: ## everything: lint, unit, sanitizers, behaviour, faults, fuzz smoke, Docker
 	scripts/run-tests.sh $(SUITES)
 test: ## the quick half: unit and behaviour

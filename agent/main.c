@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/progress.h"
 #include "base/signals.h"
 #include "config/args.h"
 #include "config/config.h"
@@ -70,6 +71,7 @@ static int run(const struct args *args)
     if (config_load(&job, args, environ, &e) != 0 || leave_working_folder(&e) != 0) {
         job_fail(&job, STAGE_CONFIG, &e);
     } else {
+        progress_configure(job.progress_ns);
         job_perform(&job, STORY, STORY_LENGTH);
     }
     report_job(&job);

@@ -10,8 +10,8 @@ build=(gcc make pkg-config libc6-dev binutils libarchive-dev zlib1g-dev libinih-
     dpkg-dev patch tzdata)
 demo=(python3 python3-pandas jupyter-nbconvert python3-ipykernel python3-matplotlib bubblewrap)
 test=(git file libcmocka-dev libcsv-dev bats clang clang-tidy clang-format cppcheck shellcheck strace procps util-linux
-    python3-nbformat libarchive-tools docker.io mmdebstrap iproute2)
-bench=(tini dumb-init catatonit pigz valgrind miller)
+    python3-nbformat libarchive-tools docker.io mmdebstrap iproute2 nginx-light openssl curl)
+bench=(tini dumb-init catatonit pigz valgrind miller rclone)
 
 case ${1:-build} in
 build) want=("${build[@]}") ;;

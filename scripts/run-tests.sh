@@ -55,6 +55,21 @@ suite_tz() {
         /usr/bin/python3 test/tz/zones_check.py build/test/tzdump
 }
 suite_behaviour() { bats --tap -r test/behaviour; }
+# The S3 store: its own tests, and the folder store's on each server that can be had, without those that are
+# about folders only.
+suite_s3() {
+    local kind own
+    mapfile -t own < <(find test/s3 -name '*.bats' | sort)
+    bats --tap "${own[@]}"
+    for kind in moto s3rver; do
+        if "scripts/$kind.sh" >"$logs/server" 2>&1; then
+            STORE_KIND=$kind bats --tap test/behaviour/{staging,publish,reference1}.bats |
+                sed -E "/^ok .*# skip folder store only: /d; s/^((not )?ok [0-9]+) /\1 $kind: /"
+        else
+            echo "ok the folder store's tests on $kind # SKIP $(tail -n 1 "$logs/server")"
+        fi
+    done
+}
 suite_fault() { bats --tap -r test/fault; }
 suite_pid1() {
     test/pid1/pid1.sh

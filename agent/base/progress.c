@@ -50,7 +50,9 @@ static struct unit unit_for(uint64_t ruling)
         }
         unit = (struct unit){.size = unit.size * 1000, .name = NAMES[i]};
     }
-    unit.tenths = unit.size > 1 && divide_rounded(ruling, unit.size / 10) < 1000;
+    if (unit.size >= 10) {
+        unit.tenths = divide_rounded(ruling, unit.size / 10) < 1000;
+    }
     return unit;
 }
 

@@ -258,12 +258,5 @@ int moves_check(const struct job *job, const struct settings *settings, struct e
         const struct setting *kind = settings_find(settings, KEY_STORE_KIND, NULL);
         return err_set(e, ERR_CONFIG, "%s: kind = folder needs root = DIR", kind->origin);
     }
-    for (int key = KEY_STORE_ENDPOINT; key <= KEY_STORE_TIMEOUT; key++) {
-        const struct setting *at = settings_find(settings, (enum key)key, NULL);
-        if (at && *at->value && job->store_kind != STORE_S3) {
-            return err_set(e, ERR_CONFIG, "%s: %s is for kind = s3", at->origin,
-                           KEY_SPECS[key].name);
-        }
-    }
     return 0;
 }

@@ -90,8 +90,8 @@ int ranks_read(struct job *job, char *const *environment, struct err *e)
         if (!index) {
             return missing(by->count, count, by->index, by->without_index, e);
         }
-        uint64_t self;
-        uint64_t n;
+        uint64_t self = 0;
+        uint64_t n = 0;
         int rc = check_numbers(by, index, count, &self, &n, e);
         if (rc == 0) {
             set_hosts(job, self, n);

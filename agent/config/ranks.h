@@ -7,8 +7,8 @@
  *     AWS Batch multi-node job         AWS_BATCH_JOB_NODE_INDEX of AWS_BATCH_JOB_NUM_NODES
  *     Kubernetes Job, Indexed mode     JOB_COMPLETION_INDEX of JOB_COMPLETION_COUNT
  *
- * The first of them with a variable set is taken. Kubernetes sets only the index: JOB_COMPLETION_COUNT
- * is for the Job's manifest to set, to the value of its `completions`.
+ * The first of them with a variable set is taken. Kubernetes sets only the index:
+ * JOB_COMPLETION_COUNT is for the Job's manifest to set, to the value of its `completions`.
  */
 #ifndef CONFIG_RANKS_H
 #define CONFIG_RANKS_H

@@ -23,7 +23,8 @@ struct reader {
     const char *file;
     const char *text;
     size_t n;
-    json_t *root; /* owned */
+    json_t *root;  /* owned */
+    size_t before; /* bytes of the prefix in front of every key */
     struct err *e;
 };
 
@@ -98,7 +99,7 @@ static int open_text(struct reader *r)
 }
 
 /* The first element: where all keys begin. */
-static int read_prefix(const struct reader *r, struct s3_place *place)
+static int read_prefix(struct reader *r, struct s3_place *place)
 {
     const json_t *first = json_array_get(r->root, 0);
     if (!json_is_object(first)) {
@@ -121,6 +122,7 @@ static int read_prefix(const struct reader *r, struct s3_place *place)
                      "write \"s3://%s/\"",
                      QUOTED(uri), place->bucket);
     }
+    r->before = strlen(place->key);
     return 0;
 }
 
@@ -129,7 +131,7 @@ static int whole_uri(const struct reader *r, size_t i, const char *entry, const 
 {
     struct err unused;
     SCOPE(s3_place_free) struct s3_place own = {0};
-    if (s3_place_parse(entry, &own, &unused) == 0 && strcmp(own.bucket, bucket) != 0) {
+    if (s3_place_parse(entry, &own, &unused) == 0 && !str_same(own.bucket, bucket)) {
         return wrong_entry(r, i,
                            "%s names another bucket than the prefix, \"%s\"; a manifest has one "
                            "bucket, use an input for each",
@@ -157,15 +159,11 @@ static int read_entry(const struct reader *r, size_t i, struct manifest *out)
     if (str_starts(entry, "s3://")) {
         return whole_uri(r, i, entry, out->bucket);
     }
-    size_t before = strlen(out->prefix);
-    if (before + n > S3_KEY_MAX) {
+    if (r->before + n > S3_KEY_MAX) {
         return wrong_entry(r, i, "%s: with the prefix a key of %zu bytes, S3 has at most %d",
-                           QUOTED(entry), before + n, S3_KEY_MAX);
+                           QUOTED(entry), r->before + n, S3_KEY_MAX);
     }
-    char *key = xmalloc(before + n + 1);
-    memcpy(key, out->prefix, before);
-    memcpy(key + before, entry, n + 1);
-    strvec_take(&out->keys, key);
+    strvec_take(&out->keys, xasprintf("%s%s", out->prefix, entry));
     return 0;
 }
 
@@ -185,11 +183,11 @@ static int by_key(const void *a, const void *b)
 }
 
 /* Sorted, equal keys are neighbours. Of several, the first in the file is told. */
-static int check_once(const struct reader *r, const struct strvec *keys, size_t skip)
+static int check_once(const struct reader *r, const struct strvec *keys)
 {
     SCOPE_FREE struct listed *sorted = xcalloc(keys->n, sizeof *sorted);
     for (size_t i = 0; i < keys->n; i++) {
-        sorted[i] = (struct listed){.key = keys->v[i] + skip, .at = i + 1};
+        sorted[i] = (struct listed){.key = keys->v[i] + r->before, .at = i + 1};
     }
     qsort(sorted, keys->n, sizeof *sorted, by_key);
     const struct listed *second = NULL;
@@ -219,8 +217,8 @@ int manifest_parse(const char *file, const char *text, size_t n, struct manifest
     if (rc != 0) {
         return rc;
     }
-    SCOPE(manifest_free)
-    struct manifest m = {.bucket = TAKE_PTR(place.bucket), .prefix = TAKE_PTR(place.key)};
+    SCOPE(manifest_free) struct manifest m = {.bucket = place.bucket, .prefix = place.key};
+    place = (struct s3_place){0};
     size_t end = json_array_size(r.root);
     if (end == 1) {
         return wrong(&r, "0",
@@ -230,7 +228,7 @@ int manifest_parse(const char *file, const char *text, size_t n, struct manifest
     for (size_t i = 1; rc == 0 && i < end; i++) {
         rc = read_entry(&r, i, &m);
     }
-    rc = rc ? rc : check_once(&r, &m.keys, strlen(m.prefix));
+    rc = rc ? rc : check_once(&r, &m.keys);
     if (rc == 0) {
         *out = m;
         m = (struct manifest){0};

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What S3 calls need before the first: credentials, the region, trust, connections. See call.h.
+ */
+#include "store/caller.h"
+
+#include <openssl/crypto.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/scope.h"
+
+/* Of one try to get credentials; the endpoint is on this machine. */
+enum { FETCH_TIMEOUT_MS = 5000, FETCH_TRIES = 3 };
+
+static CURLcode started;
+
+/* Once for all threads. OpenSSL's configuration file is the machine's business and may name modules
+ * that a static program cannot load. */
+static void start_libraries(void)
+{
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+    started = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static size_t add_body(char *bytes, size_t one, size_t n, void *arg)
+{
+    (void)one;
+    str_add(arg, bytes, n);
+    return n;
+}
+
+int caller_fetch(void *ctx, const char *url, const char *authorization, struct str *body,
+                 long *status, struct err *e)
+{
+    (void)ctx;
+    CURL *easy = curl_easy_init();
+    SCOPE_FREE char *line = authorization ? xasprintf("Authorization: %s", authorization) : NULL;
+    struct curl_slist *headers = line ? curl_slist_append(NULL, line) : NULL;
+    CURLcode code = CURLE_FAILED_INIT;
+    for (int i = 0; easy && i < FETCH_TRIES; i++) {
+        str_clear(body);
+        (void)curl_easy_setopt(easy, CURLOPT_URL, url);
+        (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+        (void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* it answers secrets of this machine */
+        (void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+        (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)FETCH_TIMEOUT_MS);
+        (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
+        (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, add_body);
+        (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, body);
+        code = curl_easy_perform(easy);
+        (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, status);
+        if (code == CURLE_OK && *status < 500 && *status != 429) {
+            break;
+        }
+    }
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(easy);
+    return code == CURLE_OK ? 0
+                            : err_set(e, ERR_INTERNAL, "the container's credentials endpoint: %s",
+                                      curl_easy_strerror(code));
+}
+
+/* Which certificates are trusted: the named file alone, else the image's, else Amazon's roots. */
+static int choose_trust(struct caller *c, const char *named, struct err *e)
+{
+    static const char *const USUAL[] = {
+        "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/ca-bundle.pem", "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+        "/etc/ssl/cert.pem"};
+    if (named) {
+        c->ca_file = xstrdup(named);
+        return access(named, R_OK) == 0
+                   ? 0
+                   : err_sys(e, ERR_CONFIG, errno, "the CA bundle %s", QUOTED(named));
+    }
+    for (size_t i = 0; i < sizeof USUAL / sizeof *USUAL; i++) {
+        if (access(USUAL[i], R_OK) == 0) {
+            c->ca_file = xstrdup(USUAL[i]);
+            return 0;
+        }
+    }
+    return 0;
+}
+
+/* What agent.ini says wins over the environment and the profile. */
+static int settle(struct caller *c, struct err *e)
+{
+    const struct s3_settings *s = c->settings;
+    SCOPE(credentials_settings_free) struct credentials_settings found = {0};
+    int rc = credentials_settings(&found, c->environment, e);
+    const char *endpoint = s->endpoint ? s->endpoint : found.endpoint;
+    const char *region = s->region ? s->region : found.region;
+    if (rc == 0 && !endpoint && !region) {
+        return err_set(e, ERR_CONFIG,
+                       "no region: set [store] region, AWS_REGION or the profile's region");
+    }
+    c->address = (struct address){.endpoint = endpoint ? xstrdup(endpoint) : NULL,
+                                  .region = xstrdup(region ? region : "us-east-1"),
+                                  .addressing = s->addressing};
+    for (size_t n = endpoint ? strlen(endpoint) : 0; n > 0 && endpoint[n - 1] == '/'; n--) {
+        c->address.endpoint[n - 1] = '\0';
+    }
+    rc = rc ? rc : choose_trust(c, s->ca_bundle ? s->ca_bundle : found.ca_bundle, e);
+    return rc ? rc : credentials_find(&c->credentials, c->environment, caller_fetch, c, e);
+}
+
+int caller_open(struct caller **out, const struct s3_settings *settings, char *const *environment,
+                struct err *e)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, start_libraries);
+    struct caller *c = xcalloc(1, sizeof *c);
+    *c = (struct caller){.settings = settings,
+                         .environment = environment,
+                         .multi = curl_multi_init(),
+                         .n_slots = settings->connections,
+                         .budget = CALLER_BUDGET};
+    c->slots = xcalloc(c->n_slots, sizeof *c->slots);
+    bool able = started == CURLE_OK && c->multi;
+    for (size_t i = 0; i < c->n_slots; i++) {
+        c->slots[i].easy = curl_easy_init();
+        able = able && c->slots[i].easy;
+    }
+    (void)curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->n_slots);
+    int rc = able ? settle(c, e) : err_set(e, ERR_INTERNAL, "libcurl cannot be started");
+    if (rc != 0) {
+        caller_close(c);
+        return rc;
+    }
+    *out = c;
+    return 0;
+}
+
+void caller_close(struct caller *c)
+{
+    for (size_t i = 0; i < c->n_slots; i++) {
+        curl_easy_cleanup(c->slots[i].easy);
+        curl_slist_free_all(c->slots[i].headers);
+    }
+    if (c->multi) {
+        (void)curl_multi_cleanup(c->multi);
+    }
+    credentials_free(&c->credentials);
+    address_free(&c->address);
+    free(c->ca_file);
+    free(c->slots);
+    free(c);
+}
+
+void caller_hurry(struct caller *c, int64_t for_ns)
+{
+    c->hurry_ns = for_ns > 0 ? clock_monotonic_ns() + for_ns : 0;
+}
+
+size_t caller_connections(const struct caller *c)
+{
+    return c->n_slots;
+}
+
+const struct s3_settings *caller_settings(const struct caller *c)
+{
+    return c->settings;
+}
