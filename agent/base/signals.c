@@ -18,6 +18,7 @@ static int fd = -1;
 static pthread_t first_thread; /* who called signals_init, once `fd` is set */
 static atomic_int first_stop;
 static _Atomic int64_t deadline_ns;
+static _Thread_local const atomic_bool *unwanted; /* see stop_when */
 static sigset_t entry_mask;
 static bool entry_ignored[_NSIG];
 
@@ -139,8 +140,18 @@ int64_t stop_deadline_ns(void)
     return deadline_ns;
 }
 
+void stop_when(const atomic_bool *flag)
+{
+    unwanted = flag;
+}
+
 int stop_check(struct err *e)
 {
+    if (unwanted && *unwanted) {
+        int rc = err_set(e, ERR_STOPPED, "not wanted any more");
+        e->signo = 0;
+        return rc;
+    }
     int signo = stop_signal();
     int64_t end = deadline_ns;
     if (signo == 0 && end != 0 && clock_monotonic_ns() >= end) {

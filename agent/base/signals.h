@@ -9,6 +9,7 @@
 #define BASE_SIGNALS_H
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,6 +48,10 @@ int64_t stop_deadline_ns(void);
 /* 0, ERR_STOPPED when a stop signal arrived, or ERR_TIMEOUT when the deadline is over. Stages call
  * it at every file and every few megabytes, on any thread: see stop_signal. */
 int stop_check(struct err *e);
+
+/* In the calling thread stop_check also says ERR_STOPPED, with no signal, once `*flag` is set:
+ * how a thread is called back from the middle of something long. NULL: no longer. */
+void stop_when(const atomic_bool *flag);
 
 /* "SIGTERM", "SIGRTMIN+3", for messages; `buf` holds at least 16 bytes. */
 const char *signal_name(char *buf, size_t size, int signo);

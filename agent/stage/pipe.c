@@ -4,8 +4,8 @@
  *
  * Nothing may wait for ever on a reader that does not come, stops or goes. Opening a FIFO for
  * writing waits for a reader, so pipe_release opens it for reading; writing to it waits without
- * blocking, together with a descriptor that pipe_release makes readable; and a read of the store
- * asks the flag for every piece.
+ * blocking, together with a descriptor that pipe_release makes readable; and what the store does
+ * ends at its next stop_check.
  */
 #include "stage/pipe.h"
 
@@ -251,6 +251,7 @@ static void *feed(void *arg)
 {
     struct pipe *p = arg;
     struct err e = {0};
+    stop_when(&p->over);
     int rc = open_for_writing(p, &e) ? feed_all(p, &e) : -(int)e.code;
     if (rc != 0 && err_is_stop(&e)) {
         /* The end of the file would tell the transform that this was all. It is being stopped, by

@@ -169,6 +169,34 @@ static int thread_deadline_body(void)
     return 0;
 }
 
+/* With a flag of its own. */
+static void *look_with_flag(void *arg)
+{
+    atomic_bool flag = false;
+    struct err e = {0};
+    int *step = arg;
+    stop_when(&flag);
+    *step += stop_check(&e) == 0;
+    flag = true;
+    *step += stop_check(&e) == -ERR_STOPPED && e.signo == 0;
+    stop_when(NULL);
+    *step += stop_check(&e) == 0;
+    stop_when(&flag);
+    return NULL;
+}
+
+static void test_stop_when(void **state)
+{
+    (void)state;
+    struct err e = {0};
+    int steps = 0;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, look_with_flag, &steps), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(steps, 3);
+    assert_int_equal(stop_check(&e), 0); /* nobody else's */
+}
+
 static int ignored_at_entry_body(void)
 {
     struct err e = {0};
@@ -272,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_restore),
         cmocka_unit_test(test_closed_fds),
         cmocka_unit_test(test_stop_in_a_thread),
+        cmocka_unit_test(test_stop_when),
     };
     return cmocka_run_group_tests_name("signals", tests, NULL, NULL);
 }
