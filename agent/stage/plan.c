@@ -163,31 +163,41 @@ static bool can_be_path(const char *relative)
     }
 }
 
-static int add_object(struct plan *plan, size_t index, const struct input *in,
-                      const struct named *named, struct store_object *object, struct err *e)
+/* Below LocalPath; borrowed from `key`. */
+static const char *relative_of(const struct input *in, const struct named *named, const char *key)
 {
-    char *path = NULL;
-    if (in->mode != INPUT_PIPE) {
-        bool whole = named->manifest && in->manifest_paths == MANIFEST_FULL_KEY;
-        const char *relative = whole ? object->key : plan_relative(named->place.key, object->key);
-        if (!can_be_path(relative)) {
+    bool whole = named->manifest && in->manifest_paths == MANIFEST_FULL_KEY;
+    return whole ? key : plan_relative(named->place.key, key);
+}
+
+static int check_paths(const struct input *in, const struct named *named, struct err *e)
+{
+    for (size_t i = 0; in->mode != INPUT_PIPE && i < named->list.n; i++) {
+        const char *key = named->list.v[i].key;
+        if (!can_be_path(relative_of(in, named, key))) {
             return err_set(e, ERR_INPUT,
                            "s3://%s/%s cannot be a file below %s: a part between slashes is "
                            "empty, \".\", \"..\" or longer than %d bytes; leave that object out",
-                           named->place.bucket, object->key, in->local_path, NAME_BYTES);
+                           named->place.bucket, key, in->local_path, NAME_BYTES);
         }
-        path = path_join(in->dir, relative);
     }
+    return 0;
+}
+
+/* Takes the object's texts. */
+static void add_object(struct plan *plan, size_t index, const struct input *in,
+                       const struct named *named, struct store_object *object)
+{
+    const char *relative = in->mode == INPUT_PIPE ? NULL : relative_of(in, named, object->key);
     plan->v = vec_room(plan->v, plan->n, &plan->cap, sizeof *plan->v);
     plan->v[plan->n++] = (struct item){.input = index,
                                        .key = object->key,
                                        .bucket = xstrdup(named->place.bucket),
-                                       .path = path,
+                                       .path = relative ? path_join(in->dir, relative) : NULL,
                                        .etag = object->etag,
                                        .size = object->size};
     object->key = NULL;
     object->etag = NULL;
-    return 0;
 }
 
 int plan_input(struct plan *plan, const struct job *job, size_t index, struct store *store,
@@ -204,11 +214,12 @@ int plan_input(struct plan *plan, const struct job *job, size_t index, struct st
     if (keep_share(job, in, &named) == 0) {
         return err_set(e, ERR_INPUT, "input \"%s\": nothing matches %s", in->name, in->s3_uri);
     }
-    if (named.manifest && named.list.n > 0) {
+    rc = check_paths(in, &named, e);
+    if (rc == 0 && named.manifest && named.list.n > 0) {
         rc = store->ops->look(store->self, named.place.bucket, &named.list, e);
     }
     for (size_t i = 0; rc == 0 && i < named.list.n; i++) {
-        rc = add_object(plan, index, in, &named, &named.list.v[i], e);
+        add_object(plan, index, in, &named, &named.list.v[i]);
     }
     return rc ? err_prefix(e, "input \"%s\" (%s)", in->name, in->s3_uri) : 0;
 }

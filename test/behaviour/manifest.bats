@@ -99,13 +99,13 @@ CASES
     object other/x
     manifest '[{"prefix": "s3://bucket/k/"}, "a", "gone.csv"]'
     input more input/more s3://bucket/other/
-    not_staged 'input "in" \(s3://bucket/lists/in.manifest\): s3://bucket/k/gone.csv '
+    not_staged 'input "in" \(s3://bucket/lists/in.manifest\): s3://bucket/k/gone.csv[ :]'
 }
 
 @test "a manifest that is not there, or is a prefix" {
     object k/a
     input in input s3://bucket/lists/none S3DataType=ManifestFile
-    not_staged 'input "in": s3://bucket/lists/none '
+    not_staged 'input "in": s3://bucket/lists/none[ :]'
     INPUTS=()
     input in input s3://bucket/k/ S3DataType=ManifestFile
     assert_refused 'input "in": S3Uri "s3://bucket/k/" of a ManifestFile names no object; .*use S3Prefix'

@@ -294,7 +294,7 @@ line'; do
     sed -i 's/"AppManaged": false/"AppManaged": true/' "$ML/config/processingjobconfig.json"
     job -- true
     got 'f a.csv'
-    unset PROCAGENT_STORE_KIND PROCAGENT_STORE_ROOT
+    no_store
     rm -rf "$IN"
     job -- true
     assert_status 0
@@ -342,7 +342,7 @@ archives() {
 
 @test "unpack: of what the platform brought, too" {
     archives
-    unset PROCAGENT_STORE_KIND PROCAGENT_STORE_ROOT
+    no_store
     input in input s3://bucket/data/
     cp -r "$STORE/bucket/data" "$IN"
     job --set input.in.unpack=yes -- true
