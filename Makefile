@@ -18,7 +18,7 @@ LIBS := $(CURL)/lib/libcurl.a -lssl -lcrypto -lcares -lexpat -linih -ljansson -l
 
 # Sources by stage, in the order data flows.
 BASE      := err mem str path io dir hidden mount newfile number calendar clock utf8 env tz log \
-             signals cpu parallel pargz progress
+             signals cpu parallel pargz progress filename
 CONFIG    := args ini json locate settings table words moves sources folder config
 STORE     := store folder s3
 STAGE     := stage
