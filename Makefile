@@ -26,7 +26,7 @@ RUN       := run spawn supervise family fds tail user status
 PARTITION := partition rules moves leaves split rows parts keys source scan masks gzip rewrite \
              journal layout match isotime tree hive
 PACK      := pack tarball
-PUBLISH   := publish
+PUBLISH   := publish plan hosts modes ends continuous
 REPORT    := report facts listing plan
 SRC := agent/job.c $(BASE:%=agent/base/%.c) $(CONFIG:%=agent/config/%.c) \
        $(STORE:%=agent/store/%.c) $(STAGE:%=agent/stage/%.c) $(RUN:%=agent/run/%.c) \
