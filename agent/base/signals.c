@@ -5,6 +5,8 @@
 #include "base/signals.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -13,8 +15,9 @@
 #include "base/clock.h"
 
 static int fd = -1;
-static int first_stop;
-static int64_t deadline_ns;
+static pthread_t first_thread; /* who called signals_init, once `fd` is set */
+static atomic_int first_stop;
+static _Atomic int64_t deadline_ns;
 static sigset_t entry_mask;
 static bool entry_ignored[_NSIG];
 
@@ -43,6 +46,7 @@ static void remember_entry(void)
 int signals_init(struct err *e)
 {
     remember_entry();
+    first_thread = pthread_self();
     /* With SIGCHLD ignored the kernel reaps by itself, waitpid says ECHILD and the status is
      * lost. */
     struct sigaction plain = {.sa_handler = SIG_DFL};
@@ -115,9 +119,12 @@ bool signal_is_forwarded(int signo)
     return signo != SIGCHLD && signo != SIGTTIN && signo != SIGTTOU;
 }
 
+/* Every signal is read once and by whoever comes first, and the first thread may be the supervisor,
+ * who has to pass it on: another thread that read would take it away from the transform. */
 int stop_signal(void)
 {
-    while (first_stop == 0 && signals_next() != 0) {
+    bool reads = fd >= 0 && pthread_equal(pthread_self(), first_thread);
+    while (reads && first_stop == 0 && signals_next() != 0) {
     }
     return first_stop;
 }
@@ -135,7 +142,8 @@ int64_t stop_deadline_ns(void)
 int stop_check(struct err *e)
 {
     int signo = stop_signal();
-    if (signo == 0 && deadline_ns != 0 && clock_monotonic_ns() >= deadline_ns) {
+    int64_t end = deadline_ns;
+    if (signo == 0 && end != 0 && clock_monotonic_ns() >= end) {
         return err_set(e, ERR_TIMEOUT, "the job's time is over");
     }
     if (signo == 0) {

@@ -5,6 +5,7 @@
  */
 #include "unit.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 
@@ -125,6 +126,49 @@ static int stop_body(void)
     return 0;
 }
 
+/* What another thread's stop_check says, in `arg`: 0 or the error's code. */
+static void *look(void *arg)
+{
+    struct err e = {0};
+    *(int *)arg = stop_check(&e) == 0 ? 0 : (int)e.code;
+    return NULL;
+}
+
+static int look_from_thread(void)
+{
+    pthread_t thread;
+    int code = -1;
+    if (pthread_create(&thread, NULL, look, &code) == 0) {
+        (void)pthread_join(thread, NULL);
+    }
+    return code;
+}
+
+/* A thread must not take a signal away from the supervisor, which has to pass it on. */
+static int thread_body(void)
+{
+    struct err e = {0};
+    CHECK(signals_init(&e) == 0);
+    CHECK(raise(SIGUSR1) == 0);
+    CHECK(kill(getpid(), SIGTERM) == 0);
+    CHECK(look_from_thread() == 0); /* waiting, not seen yet */
+    CHECK(signals_next() == SIGUSR1);
+    CHECK(look_from_thread() == 0);
+    CHECK(signals_next() == SIGTERM); /* still there for the first thread */
+    CHECK(look_from_thread() == ERR_STOPPED);
+    CHECK(stop_check(&e) == -ERR_STOPPED && e.signo == SIGTERM);
+    return 0;
+}
+
+static int thread_deadline_body(void)
+{
+    struct err e = {0};
+    CHECK(signals_init(&e) == 0);
+    stop_set_deadline(clock_monotonic_ns() - 1);
+    CHECK(look_from_thread() == ERR_TIMEOUT);
+    return 0;
+}
+
 static int ignored_at_entry_body(void)
 {
     struct err e = {0};
@@ -191,6 +235,13 @@ static void test_stop(void **state)
     assert_int_equal(in_child(deadline_body), 0);
 }
 
+static void test_stop_in_a_thread(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(thread_body), 0);
+    assert_int_equal(in_child(thread_deadline_body), 0);
+}
+
 static void test_ignored_at_entry(void **state)
 {
     (void)state;
@@ -212,10 +263,15 @@ static void test_closed_fds(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_is_a_stop), cmocka_unit_test(test_what_is_forwarded),
-        cmocka_unit_test(test_names),          cmocka_unit_test(test_before_init),
-        cmocka_unit_test(test_stop),           cmocka_unit_test(test_ignored_at_entry),
-        cmocka_unit_test(test_restore),        cmocka_unit_test(test_closed_fds),
+        cmocka_unit_test(test_what_is_a_stop),
+        cmocka_unit_test(test_what_is_forwarded),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_before_init),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_ignored_at_entry),
+        cmocka_unit_test(test_restore),
+        cmocka_unit_test(test_closed_fds),
+        cmocka_unit_test(test_stop_in_a_thread),
     };
     return cmocka_run_group_tests_name("signals", tests, NULL, NULL);
 }
