@@ -28,7 +28,7 @@ exec 9>growing.csv
 until [ -e "$WORK/finish" ]; do echo line >&9; sleep 0.2; done
 echo late >late.csv
 SH
-    start_agent --set output.out.marker=_SUCCESS --set output.out.manifest=m.json -- "$WORK/transform"
+    start_agent --set output.out.layout=none --set output.out.marker=_SUCCESS --set output.out.manifest=m.json -- "$WORK/transform"
     until_true 10 arrived d=1/early.csv
     refute arrived growing.csv
     refute arrived _SUCCESS
@@ -123,13 +123,13 @@ SH
 
 @test "a store that fails meanwhile is a warning, and tried again at the end" {
     script transform <<'SH'
+mv "$WORK/store" "$WORK/away"
 echo 1 >"$OUT/a.csv"
 until [ -e "$WORK/finish" ]; do sleep 0.1; done
 SH
-    mv "$STORE" "$STORE.away"
     start_agent -- "$WORK/transform"
     until_true 10 grep -q 'publish: warning: while the transform runs: .*tried again later' "$WORK/stderr"
-    mv "$STORE.away" "$STORE"
+    mv away store
     finish
     assert_status 0
     assert_objects out/a.csv
@@ -138,13 +138,12 @@ SH
 
 @test "a store that fails at the end too fails the job" {
     script transform <<'SH'
+mv "$WORK/store" "$WORK/away"
 echo 1 >"$OUT/a.csv"; sleep 4
 SH
-    mv "$STORE" "$STORE.away"
     job -- "$WORK/transform"
     assert_status 125
     one_error 'the store.s root'
-    mv "$STORE.away" "$STORE"
 }
 
 @test "a stop ends the transform and the uploads; what is there stays" {

@@ -106,8 +106,10 @@ INI
 @test "mode = replace: what cannot be sent leaves all that was there" {
     object out/d=1/old.csv old
     object out/_SUCCESS old
-    publishes "put d=1/a.csv; put d=1/$(printf '%0250d' 0)/$(printf '%0250d' 0)/$(printf '%0250d' 0)/$(printf '%0250d' 0)/x" \
-        mode=replace marker=_SUCCESS
+    local part
+    part=$(printf '%0250d' 0)
+    publishes "put d=1/a.csv; put d=1/$part/$part/$part/$part/longer-than-S3-likes" mode=replace \
+        marker=_SUCCESS layout=none
     assert_status 125
     one_error 'S3 allows 1024'
     assert_objects out/d=1/old.csv out/_SUCCESS
@@ -134,7 +136,7 @@ INI
     assert_status 125
     one_error 'output "out": 2 objects are already where this run would publish, the first is s3://bucket/out/d=1/old.csv, and --set output.out.mode says mode = fail; remove them'
     assert_objects out/d=1/old.csv out/d=1/older.csv out/d=2/x.csv out/d=3/_meta
-    publishes 'put d=3/a.csv; put d=4/a.csv; put notes.txt' mode=fail
+    publishes 'put d=3/a.csv; put d=4/a.csv; put notes.txt' mode=fail layout=none
     assert_status 0
     publishes 'put d=4/a.csv' mode=fail
     assert_status 125
@@ -252,6 +254,7 @@ INI
     [ "$(value '["outputs"][0]["failed_to"]')" = "s3://bucket/$aside" ]
     [ "$(value '["status"]')" = 3 ]
     # the next run is not in its way
+    rm -r "$STORE/bucket/out/d=2021-12-14"
     publishes 'put a.csv' on_failure=publish mode=fail
     assert_status 0
     [ "$(value '["outputs"][0]["failed_to"]')" = None ]
@@ -267,15 +270,24 @@ INI
     job --set output.out.on_failure=publish -- "$WORK/no-such-command"
     assert_status 127
     assert_objects
-    publishes ':' on_failure=publish # the partition stage fails, not the transform
+    # the partition stage fails, not the transform
+    rm -rf "$ML/processing/other"
     publishes 'put d=1/a.csv; put a.csv' on_failure=publish layout='e={time:%Y}'
     assert_status 125
     assert_objects
 }
 
 @test "on_failure = publish: nothing after a stop or when the job's time is over" {
-    publishes 'put a.csv; exec sleep 30' on_failure=publish # not reached: see below
-    assert_status 0
+    writes 'put a.csv; touch "$WORK/ready"; trap "exit 7" TERM; sleep 30 & wait'
+    start_agent --set output.out.on_failure=publish -- "$WORK/transform"
+    until_true 10 test -e ready
+    kill -TERM "$AGENT"
+    end_agent
+    assert_status 7
+    assert_objects
+    job --set output.out.on_failure=publish --set run.timeout=1s -- "$WORK/transform"
+    assert_status 124
+    assert_objects
 }
 
 @test "on_failure = publish: its own failure is told and changes no status" {
