@@ -212,7 +212,7 @@ static bool unchanged(const struct job *job, const struct item *item)
 static int send_chosen(struct continuous *c, const struct plan *plan, const bool *wanted,
                        struct err *e)
 {
-    size_t failed;
+    size_t failed = plan->n;
     int rc = c->store.ops ? 0 : store_open(&c->store, c->job, e);
     rc = rc ? rc : plan_put(plan, c->job, wanted, &c->store, NULL, &failed, e);
     if (rc != 0 && c->store.ops && failed < plan->n && !unchanged(c->job, &plan->v[failed])) {

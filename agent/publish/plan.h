@@ -5,7 +5,7 @@
  * where there are several (hosts.h). All keys are checked before the first byte is sent.
  *
  *     SCOPE(plan_free) struct plan plan = {0};
- *     plan_begin(&plan, job, NULL, e) ... plan_add, plan_add_ends ... plan_check, plan_find, plan_send
+ *     plan_begin(&plan, job, NULL, e) ... plan_add, plan_add_ends ... plan_check ... plan_put
  */
 #ifndef PUBLISH_PLAN_H
 #define PUBLISH_PLAN_H
@@ -24,22 +24,21 @@ enum item_kind { ITEM_DATA, ITEM_MANIFEST, ITEM_MARKER };
 
 /* Two looks at a file that find all of this the same have seen the same bytes. */
 struct identity {
-    uint64_t size; /* bytes */
-    int64_t mtime_ns;
-    int64_t ctime_ns;
-    dev_t dev;
+    uint64_t size;              /* bytes */
+    int64_t mtime_ns, ctime_ns; /* as dir_entry's */
+    dev_t dev;                  /* with ino: which file it is */
     ino_t ino;
 };
 
 struct item {
-    enum item_kind kind;
-    size_t output;      /* its index in job->outputs */
-    char *path;         /* owned: below the output's folder; of a manifest or marker its name */
-    char *key;          /* owned */
-    char *bytes;        /* owned: what a manifest says, when it is known; else NULL */
-    struct identity id; /* of a file, as it was listed */
-    bool leave;         /* the store has these bytes already, or there is nothing to send */
-    bool counted;       /* some bytes of it were published before the final pass */
+    enum item_kind kind; /* what is put */
+    size_t output;       /* its index in job->outputs */
+    char *path;          /* owned: below the output's folder; of a manifest or marker its name */
+    char *key;           /* owned */
+    char *bytes;         /* owned: what a manifest says, when it is known; else NULL */
+    struct identity id;  /* of a file, as it was listed */
+    bool leave;          /* the store has these bytes already, or there is nothing to send */
+    bool counted;        /* some bytes of it were published before the final pass */
 };
 
 struct plan {
