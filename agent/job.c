@@ -75,6 +75,7 @@ void job_free(struct job *job)
         free(out->mode_origin);
         free(out->marker);
         free(out->manifest);
+        free(out->failed_to);
         free(out->partition_dir);
         strvec_free(&out->table.columns);
         free(out->table.null_value);
@@ -83,6 +84,9 @@ void job_free(struct job *job)
             free(out->leaves[k].path);
         }
         free(out->leaves);
+    }
+    if (job->continuous) {
+        job->continuous_free(job->continuous);
     }
     free(job->inputs);
     free(job->outputs);
@@ -118,6 +122,11 @@ const char *stage_name(enum stage_id id)
 bool job_moves(const struct job *job)
 {
     return job->store_kind != STORE_PLATFORM;
+}
+
+bool job_transform_failed(const struct job *job)
+{
+    return job->transform.ended && (job->transform.status != 0 || job->transform.timed_out);
 }
 
 bool job_has_outputs(const struct job *job)
@@ -175,10 +184,37 @@ int job_end_beside(struct job *job, struct err *e)
  * still something to do: half a result is not published. */
 static int may_go_on(const struct job *job, struct err *e)
 {
-    if (job->transform.ended && (job->transform.status != 0 || job->transform.timed_out)) {
+    if (job_transform_failed(job)) {
         return 1;
     }
     return job->transform.ended && !job_has_outputs(job) ? 0 : stop_check(e);
+}
+
+/* [output X] on_failure = publish: what a failed transform left goes aside. A stop or the end of
+ * the job's time leaves no time for that. */
+static void publish_aside(struct job *job)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < job->n_outputs; i++) {
+        wanted = wanted || job->outputs[i].publish_failed;
+    }
+    if (!wanted || job->transform.timed_out || stop_signal() != 0) {
+        return;
+    }
+    for (size_t i = 0; i < job->n_stages; i++) {
+        if (job->stages[i].id != STAGE_PUBLISH) {
+            continue;
+        }
+        struct err e = {0};
+        struct stage_fact *fact = &job->facts[STAGE_PUBLISH];
+        fact->start_ns = clock_monotonic_ns();
+        fact->ran = true;
+        fact->failed = job->stages[i].act(job, &e) != 0;
+        fact->end_ns = clock_monotonic_ns();
+        if (fact->failed) {
+            log_error(stage_name(STAGE_PUBLISH), "the failed transform's outputs: %s", e.text);
+        }
+    }
 }
 
 static void perform(struct job *job, const struct stage *stages, size_t n)
@@ -191,6 +227,7 @@ static void perform(struct job *job, const struct stage *stages, size_t n)
         struct stage_fact *fact = &job->facts[stages[i].id];
         int rc = may_go_on(job, &e);
         if (rc > 0) {
+            publish_aside(job);
             return;
         }
         fact->start_ns = clock_monotonic_ns();

@@ -154,7 +154,6 @@ struct output {
     char *marker;           /* [output X] marker: an empty object put after all data, or NULL */
     char *manifest;         /* [output X] manifest: a ManifestFile of the data, put then, or NULL */
     bool publish_failed;    /* [output X] on_failure = publish: a failed transform's files, aside */
-    struct continuous *continuous; /* owned: uploads while the transform runs; publish/ */
     char
         *partition_dir; /* the layout with this job's values, "k=v/k2=v2", NULL when it differs from
                            * file to file; partition/ at check */
@@ -175,6 +174,9 @@ struct output {
     uint64_t files;         /* files at the end: what is, or will be, published; publish/ */
     uint64_t bytes;         /* their bytes; publish/ */
     uint64_t skipped;       /* links and special files that are not published; publish/ */
+    uint64_t published;     /* files that this run put into the store; publish/ */
+    uint64_t replaced;      /* old objects that it removed there; publish/ */
+    char *failed_to;        /* owned: where a failed transform's files went, or NULL; publish/ */
 };
 
 enum stage_id { STAGE_CONFIG, STAGE_INPUTS, STAGE_RUN, STAGE_PARTITION, STAGE_PACK, STAGE_PUBLISH };
@@ -182,8 +184,8 @@ enum { STAGE_COUNT = STAGE_PUBLISH + 1 };
 
 /* What the report says of a stage. Written by job_perform. */
 struct stage_fact {
-    bool ran;         /* its act was begun */
-    bool failed;      /* it, or its check, is what ended the job */
+    bool ran;    /* its act was begun */
+    bool failed; /* it, or its check, is what ended the job; or it failed after the transform */
     int64_t start_ns; /* CLOCK_MONOTONIC */
     int64_t end_ns;
 };
@@ -236,6 +238,8 @@ struct job {
     size_t n_inputs;
     struct output *outputs;
     size_t n_outputs;
+    struct continuous *continuous; /* owned: uploads while the transform runs, or NULL; publish/ */
+    void (*continuous_free)(struct continuous *c); /* how it is freed, set with it */
 
     /* the story being told: job_perform */
     const struct stage *stages;
@@ -274,7 +278,9 @@ void job_free(struct job *job);
 void table_init(struct table *table);
 
 /* Runs every check, then every act, until one fails or the transform ends with another status than
- * 0; failure and facts are in `job`. Logs one line per stage and the error, once. */
+ * 0; failure and facts are in `job`. Logs one line per stage and the error, once. After a transform
+ * that failed by itself (no stop, no time-out) publish/ still acts when an output wants its files
+ * published aside; whether that works changes nothing in the job's status. */
 void job_perform(struct job *job, const struct stage *stages, size_t n);
 
 /* The checks alone. */
@@ -287,6 +293,9 @@ int job_end_beside(struct job *job, struct err *e);
 
 /* Is this run's data ours to move, of an input or output that the application manages or not? */
 bool job_moves(const struct job *job);
+
+/* Did the transform run, and end with another status than 0 or because the time was over? */
+bool job_transform_failed(const struct job *job);
 
 /* Records a failure that happened outside job_perform (reading the configuration). */
 void job_fail(struct job *job, enum stage_id id, const struct err *e);

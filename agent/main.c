@@ -29,7 +29,7 @@ static const struct stage STORY[] = {
     {STAGE_RUN, run_check, run_transform, NULL, NULL},
     {STAGE_PARTITION, partition_check, partition_outputs, NULL, NULL},
     {STAGE_PACK, pack_check, pack_outputs, NULL, NULL},
-    {STAGE_PUBLISH, publish_check, publish_outputs, NULL, NULL},
+    {STAGE_PUBLISH, publish_check, publish_outputs, publish_begin, publish_end},
 };
 enum { STORY_LENGTH = sizeof STORY / sizeof *STORY };
 

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/scope.h"
@@ -97,6 +98,11 @@ static bool is_loop(const struct level *at, const struct stat *st)
     return false;
 }
 
+static int64_t time_ns(const struct timespec *t)
+{
+    return t->tv_sec * NS_PER_S + t->tv_nsec;
+}
+
 static void add_entry(struct walk *w, const char *path, const struct stat *st)
 {
     struct dir_listing *out = w->out;
@@ -105,7 +111,9 @@ static void add_entry(struct walk *w, const char *path, const struct stat *st)
                                           .mode = st->st_mode,
                                           .size = (uint64_t)st->st_size,
                                           .dev = st->st_dev,
-                                          .ino = st->st_ino};
+                                          .ino = st->st_ino,
+                                          .mtime_ns = time_ns(&st->st_mtim),
+                                          .ctime_ns = time_ns(&st->st_ctim)};
 }
 
 static int walk_folder(struct walk *w, const char *rel, const struct level *at);

@@ -22,6 +22,8 @@ struct dir_entry {
     uint64_t size; /* bytes, for regular files */
     dev_t dev;     /* with ino: which file it is */
     ino_t ino;
+    int64_t mtime_ns; /* when its bytes changed last; nanoseconds since the epoch */
+    int64_t ctime_ns; /* the same of its bytes, names and modes */
 };
 
 struct dir_listing {

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/filename.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -135,26 +136,6 @@ struct partition *parts_find(struct parts *ps, const char *dir, size_t n, struct
 
 /* ---- names ---- */
 
-const char *name_extension(const char *name)
-{
-    static const char *const COMPRESSIONS[] = {".gz", ".bz2", ".zst", ".xz", ".snappy", ".lz4"};
-    /* cppcheck-suppress nullPointer; it takes a caller's TAKE_PTR for a path that goes on */
-    const char *dot = strrchr(name, '.');
-    if (!dot || dot == name) {
-        return name + strlen(name);
-    }
-    for (size_t i = 0; i < sizeof COMPRESSIONS / sizeof *COMPRESSIONS; i++) {
-        if (strcmp(dot, COMPRESSIONS[i]) == 0) {
-            for (const char *p = dot - 1; p > name; p--) {
-                if (*p == '.') {
-                    return p;
-                }
-            }
-        }
-    }
-    return dot;
-}
-
 size_t key_prefix(const char *s3_uri)
 {
     const char *bucket = s3_uri && str_starts(s3_uri, "s3://") ? s3_uri + strlen("s3://") : "";
@@ -167,7 +148,7 @@ char *parts_path(const struct parts *ps, const struct partition *p, uint32_t ord
     if (ordinal == 0) {
         return path_join(p->dir, ps->name);
     }
-    const char *dot = name_extension(ps->name);
+    const char *dot = filename_extension(ps->name);
     return xasprintf("%s/%.*s-%05u%s", p->dir, (int)(dot - ps->name), ps->name, ordinal, dot);
 }
 

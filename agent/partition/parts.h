@@ -183,7 +183,4 @@ char *parts_path(const struct parts *ps, const struct partition *p, uint32_t ord
 /* Bytes of the destination's key before the partition's folder; 0 for a NULL S3Uri. */
 size_t key_prefix(const char *s3_uri);
 
-/* Where the extension of a file's name begins; ".csv.gz" is one. */
-const char *name_extension(const char *name);
-
 #endif

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/filename.h"
 #include "base/mem.h"
 #include "base/path.h"
 #include "base/scope.h"
-#include "partition/parts.h"
 
 void rules_free(struct rules *r)
 {
@@ -86,11 +86,7 @@ char *partition_file_name(const char *path, const char *host)
     for (char *p = flat; *p; p++) {
         *p = *p == '/' ? '-' : *p;
     }
-    if (!host) {
-        return TAKE_PTR(flat);
-    }
-    const char *dot = name_extension(flat);
-    return xasprintf("%.*s-%s%s", (int)(dot - flat), flat, host, dot);
+    return host ? filename_insert(flat, host) : TAKE_PTR(flat);
 }
 
 /* Is the folder at [start, start + n) wholly one piece that the layout uses? Then the partition's

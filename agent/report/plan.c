@@ -113,6 +113,26 @@ static void print_layout(const struct output *out)
     }
 }
 
+/* How it is published, as far as it is not the default. */
+static void print_publication(const struct output *out)
+{
+    static const char *const MODES[] = {"append", "replace", "fail"};
+    bool continuous = out->upload_mode == UPLOAD_CONTINUOUS;
+    if (out->mode == PUBLISH_APPEND && !out->marker && !out->manifest && !out->publish_failed &&
+        !continuous) {
+        return;
+    }
+    printf("             mode %s%s", MODES[out->mode],
+           continuous ? ", while the transform runs" : "");
+    if (out->marker) {
+        printf(", marker %s", out->marker);
+    }
+    if (out->manifest) {
+        printf(", manifest %s", out->manifest);
+    }
+    printf("%s\n", out->publish_failed ? ", a failed transform's files below _failed/" : "");
+}
+
 static void print_output(const struct job *job, const struct output *out)
 {
     printf("output       \"%s\" %s%s\n", out->name,
@@ -124,6 +144,7 @@ static void print_output(const struct job *job, const struct output *out)
     if (out->pack) {
         printf("             packed as %s\n", out->pack);
     }
+    print_publication(out);
     printf("             -> %s%s\n", out->s3_uri ? out->s3_uri : "(no S3Uri)",
            !job_moves(job) ? ", uploaded by the platform" : ", published by procagent");
 }

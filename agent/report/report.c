@@ -91,6 +91,9 @@ static json_t *outputs_of(const struct job *job)
         fact_count(item, "files", out->files);
         fact_count(item, "bytes", out->bytes);
         fact_count(item, "skipped", out->skipped);
+        fact_count(item, "published", out->published);
+        fact_count(item, "replaced", out->replaced);
+        fact_set(item, "failed_to", fact_text(out->failed_to));
         fact_count(item, "partitions", out->partitions);
         fact_count(item, "moved", out->moved);
         fact_count(item, "split", out->split);

@@ -69,9 +69,12 @@ static int folder_list(void *self, const char *bucket, const char *prefix,
     const struct folder *f = self;
     SCOPE(dir_listing_free) struct dir_listing files = {0};
     struct stat st;
-    if (fstatat(f->root_fd, bucket, &st, 0) != 0 || !S_ISDIR(st.st_mode)) {
-        return err_set(e, ERR_INPUT, "no bucket %s: there is no folder %s/%s", QUOTED(bucket),
-                       f->root, bucket);
+    int missing = fstatat(f->root_fd, bucket, &st, 0) != 0 ? errno : 0;
+    if (missing || !S_ISDIR(st.st_mode)) {
+        int none = err_set(e, ERR_INPUT, "no bucket %s: there is no folder %s/%s", QUOTED(bucket),
+                           f->root, bucket);
+        e->sys = missing;
+        return none;
     }
     int rc = dir_list(f->root_fd, bucket, prefix, DIR_FOLLOW, ERR_INPUT, &files, e);
     for (size_t i = 0; rc == 0 && i < files.n; i++) {

@@ -58,7 +58,8 @@ typedef int store_sink(void *ctx, const void *bytes, size_t n, struct err *e);
 
 /* One per kind of store; each keeps its state behind `self`. A store is used by one thread. */
 struct store_ops {
-    /* All objects of `bucket` whose key begins with `prefix`. ERR_INPUT. */
+    /* All objects of `bucket` whose key begins with `prefix`. ERR_INPUT; its `sys` is ENOENT when
+     * there is no such bucket and the store would make it for a `put`. */
     int (*list)(void *self, const char *bucket, const char *prefix, struct store_listing *out,
                 struct err *e);
     /* Fills size and etag of objects that are known by their keys. ERR_INPUT, also when one is not

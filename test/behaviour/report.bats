@@ -51,10 +51,10 @@ assert r["transform"] == {"command": [work + "/transform", "a b", ""], "started"
 size = os.path.getsize(work + "/store/bucket/pack/o.tgz")
 assert r["outputs"] == [
     {"name": "parts", "local_path": "/opt/ml/processing/output/parts", "s3_uri": "s3://bucket/parts", "files": 2, "bytes": 9,
-     "skipped": 1, "partitions": 1, "moved": 2, "split": 0, "rows": None,
+     "skipped": 1, "published": 2, "replaced": 0, "failed_to": None, "partitions": 1, "moved": 2, "split": 0, "rows": None,
      "leaves": [{"path": "d=2021-12-15", "files": 2, "rows": None, "bytes": 9}]},
     {"name": "pack", "local_path": "/opt/ml/processing/output/pack", "s3_uri": "s3://bucket/pack", "files": 1, "bytes": size,
-     "skipped": 0, "partitions": 0, "moved": 0, "split": 0, "rows": None, "leaves": [], "archive": {"name": "o.tgz", "members": 3, "bytes": size}}], r["outputs"]
+     "skipped": 0, "published": 1, "replaced": 0, "failed_to": None, "partitions": 0, "moved": 0, "split": 0, "rows": None, "leaves": [], "archive": {"name": "o.tgz", "members": 3, "bytes": size}}], r["outputs"]
 PY
 }
 

@@ -51,6 +51,17 @@ sweep() {
     sweep --many 20 --most 12 kill renameat renameat2 syncfs unlinkat
 }
 
+# Replacing: old data can be read until all new data is there, and a marker stands only beside complete data.
+
+@test "fault: replacing a partition: every call fails; old data or new, and the marker tells which" {
+    sweep --replace --most 20 fail openat=EACCES,ENOSPC renameat=EIO,ENOSPC unlinkat=EIO,EACCES,EIO+ \
+        fsync=EIO mkdirat=ENOSPC getdents64=EIO newfstatat=EIO read=EIO copy_file_range=EIO write=ENOSPC
+}
+
+@test "kill: at every call of replacing a partition; old data or new, the next run completes and sweeps" {
+    sweep --replace kill all
+}
+
 # An output that is laid out is at any time as the transform wrote it or complete; in place, where the steps
 # between are seen, nothing is lost and a failure or the next run puts it right.
 

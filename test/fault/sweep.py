@@ -6,8 +6,8 @@ sweep.py fail SYSCALL=ERROR[,ERROR...]...   the N-th call fails, for each N a cl
                                             all later ones too
 sweep.py kill SYSCALL...                    the agent is killed at the N-th call; then it runs again
 Options before: --agent FILE, --work DIR, --most N (points per call and error; default 90), --many N
-(the transform writes N more files: above 16 the store syncs once instead of each), --rewrite or
---rewrite-in-place (another job, see below).
+(the transform writes N more files: above 16 the store syncs once instead of each), --rewrite,
+--rewrite-in-place or --replace (another job, see below).
 
 The job stages two objects, its transform writes four files to two outputs, one output is laid out, the
 other packed, both are published over a store that holds an older result. strace injects (into the agent
@@ -15,7 +15,8 @@ alone: its children are not traced). Prints what broke a promise; exit status 1 
 
 --rewrite: three outputs are laid out, by time, by path and by a column, and only the
 calls of that stage fail or are killed at; "kill all" is every one of them. --rewrite-in-place: the same
-where both outputs are mount points.
+where both outputs are mount points. --replace: one output with mode = replace, a manifest and a marker, over
+an older publication; only the calls of publishing.
 """
 import argparse
 import os
@@ -271,6 +272,111 @@ class Rewrite(Job):
         return bad + self.judge_next_run(n % 2)
 
 
+REPLACE_INI = """[store]
+kind = folder
+root = {store}
+[output "part"]
+local_path = /opt/ml/processing/part
+s3_uri = s3://bucket/part
+mode = replace
+marker = _SUCCESS
+manifest = m.json
+"""
+PART = "bucket/part/"
+# x.csv is there before and after, y.csv comes, old.csv goes; another day stays.
+REPLACE_OLD = {PART + "day=1/x.csv": b"old x\n", PART + "day=1/old.csv": b"old\n", PART + "day=2/other.csv": b"other\n",
+               PART + "_SUCCESS": b"old marker\n", PART + "m.json": b"old manifest\n"}
+REPLACE_NEW = {PART + "day=1/x.csv": b"x\n", PART + "day=1/y.csv": b"y\n", PART + "day=2/other.csv": b"other\n",
+               PART + "_SUCCESS": b"",
+               PART + "m.json": b'[{"prefix": "s3://bucket/part/"}, "day=1/x.csv", "day=1/y.csv"]'}
+
+
+class Replace(Job):
+    """A job that replaces a partition. Old data goes only when all new data is there; a marker is there only
+    beside the complete old or the complete new data; the next run completes."""
+
+    def __init__(self, agent, work):
+        super().__init__(agent, work, 0)
+        self.new = REPLACE_NEW
+
+    def fresh(self):
+        self.fresh_ml()
+        shutil.rmtree(self.store, ignore_errors=True)
+        for name, data in REPLACE_OLD.items():
+            path = self.store / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        (self.work / "agent.ini").write_text(REPLACE_INI.format(store=self.store))
+
+    def command(self):
+        writes = 'cd "$0/part" && mkdir day=1 && echo x >day=1/x.csv && echo y >day=1/y.csv'
+        return [self.agent, "run", "--ml-root", str(self.ml), "-c", str(self.work / "agent.ini"), "--",
+                "sh", "-c", writes, str(self.ml / "processing")]
+
+    def points(self, syscalls):
+        """As calls_of_a_clean_run, for what publishing calls."""
+        self.fresh()
+        status, stderr = self.run("-e", "trace=all")
+        if status != 0 or self.objects() != REPLACE_NEW:
+            sys.exit(f"the clean run ended with {status}: {stderr}")
+        trace = self.trace()
+        marks = [i for i, line in enumerate(trace) if "procagent: partition: output" in line
+                 or "procagent: publish: output" in line]
+        count, points = {}, {}
+        for i, line in enumerate(trace):
+            found = re.match(r"(\w+)\(", line)
+            name = found.group(1) if found else ""
+            count[name] = count.get(name, 0) + 1
+            if found and marks[0] < i < marks[-1] and (name in syscalls or "all" in syscalls):
+                points.setdefault(name, []).append(count[name])
+        return points
+
+    def broken(self):
+        now, bad = self.objects(), []
+        odd = [n for n, data in now.items() if data not in (REPLACE_OLD.get(n), REPLACE_NEW.get(n))]
+        old, new = ([n for n, data in wanted.items() if now.get(n) != data and n.endswith(".csv")]
+                    for wanted in (REPLACE_OLD, REPLACE_NEW))
+        gone = PART + "day=1/old.csv" not in now
+        marker = now.get(PART + "_SUCCESS")
+        if odd:
+            bad.append(f"neither old nor new: {odd}")
+        if gone and new:
+            bad.append(f"old data went before {new} came")
+        if marker == REPLACE_OLD[PART + "_SUCCESS"] and old:
+            bad.append(f"the old marker is beside changed data: {old}")
+        if marker == b"" and (new or not gone):
+            bad.append(f"the new marker is there without {new}, or with old data")
+        return bad
+
+    def judge_next_run(self):
+        self.fresh_ml()
+        status, stderr = self.run()
+        bad = [] if status == 0 else [f"the next run ended with {status}: {stderr}"]
+        if self.objects() != REPLACE_NEW:
+            bad.append(f"the next run made {sorted(self.objects())}")
+        left = leftovers(self.store)
+        return bad + ([f"not swept: {left}"] if left else [])
+
+    def judge_failure(self, syscall, _, status, stderr):
+        bad = self.broken()
+        errors = re.findall(r"^procagent: (?:\w+: )?error: .*", stderr, re.M)
+        if status == 0 and self.objects() != REPLACE_NEW:
+            bad.append("status 0 without the complete result")
+        if status not in (0, 125) or len(errors) != (status != 0):
+            bad.append(f"status {status}, {len(errors)} error lines: {stderr}")
+        told = r"\d of \d+ objects are already in place|old data is still there|new data is complete|data is in place"
+        if status != 0 and self.objects() not in (REPLACE_OLD, REPLACE_NEW) and not re.search(told, stderr):
+            bad.append(f"something was changed, and nothing says so: {stderr}")
+        left = leftovers(self.work)
+        if left and syscall not in REMOVAL:
+            bad.append(f"left behind: {left}")
+        return bad + self.judge_next_run()
+
+    def judge_kill(self, status, _):
+        bad = self.broken() if status in (-9, 137) else [f"status {status}, not killed"]
+        return bad + self.judge_next_run()
+
+
 def tree_of(root):
     """{path: bytes, "link" or "folder"}, the agent's own names left out."""
     return {str(p.relative_to(root)): "link" if p.is_symlink() else "folder" if p.is_dir() else p.read_bytes()
@@ -433,6 +539,7 @@ def main():
     parser.add_argument("--many", type=int, default=0)
     parser.add_argument("--rewrite", action="store_true")
     parser.add_argument("--rewrite-in-place", action="store_true")
+    parser.add_argument("--replace", action="store_true")
     parser.add_argument("what", choices=["fail", "kill"])
     parser.add_argument("calls", nargs="+")
     args = parser.parse_args()
@@ -442,7 +549,8 @@ def main():
     work.mkdir(parents=True, exist_ok=True)
     agent = str(pathlib.Path(args.agent).resolve())
     rewrite = args.rewrite or args.rewrite_in_place
-    job = Rewrite(agent, work, args.rewrite_in_place) if rewrite else Job(agent, work, args.many)
+    job = Rewrite(agent, work, args.rewrite_in_place) if rewrite else \
+        Replace(agent, work) if args.replace else Job(agent, work, args.many)
     sweep = sweep_fail if args.what == "fail" else sweep_kill
     return 0 if sweep(job, args.calls, args.most) else 1
 

@@ -360,13 +360,6 @@ static void test_few_descriptors(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    static const char *const EXTENSIONS[][2] = {
-        {"a.csv", ".csv"}, {"a.csv.gz", ".csv.gz"}, {"a", ""},        {".hidden", ""},
-        {"a.gz", ".gz"},   {"a.b.c", ".c"},         {".a.gz", ".gz"}, {"a.", "."},
-    };
-    for (size_t i = 0; i < COUNT(EXTENSIONS); i++) {
-        assert_string_equal(name_extension(EXTENSIONS[i][0]), EXTENSIONS[i][1]);
-    }
     assert_int_equal(key_prefix(NULL), 0);
     assert_int_equal(key_prefix("s3://bucket"), 0);
     assert_int_equal(key_prefix("s3://bucket/"), 0);

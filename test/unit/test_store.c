@@ -130,6 +130,7 @@ static void test_list(void **state)
     struct store_listing list = {0};
     assert_failed(store.ops->list(store.self, "nobucket", "", &list, &e), &e, ERR_INPUT,
                   "no bucket \"nobucket\"");
+    assert_int_equal(e.sys, ENOENT); /* a put would make it */
     assert_failed(store.ops->list(store.self, "b/z", "", &list, &e), &e, ERR_INPUT,
                   "no bucket \"b/z\"");
 }
