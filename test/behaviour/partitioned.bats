@@ -141,11 +141,14 @@ SH
     [ "$(value '["outputs"][0]["files"]')" = 400 ]
 }
 
-@test "a tree of the transform's own keeps its names with several hosts" {
+@test "a tree of the transform's own keeps its names with several hosts; their keys tell the host" {
     hosts algo-2 algo-1 algo-2
     transform <<<'put day=1/a.csv'
-    kept
-    assert_objects out/day=1/a.csv
+    job -- "$WORK/transform"
+    assert_status 0
+    diff -r "$WORK/wrote" "$OUT"
+    assert_objects out/day=1/a-algo-2.csv
+    cmp "$OUT/day=1/a.csv" "$STORE/bucket/out/day=1/a-algo-2.csv"
 }
 
 @test "refused: different keys" {

@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/signalfd.h>
 #include <time.h>
 
@@ -83,7 +84,7 @@ static void test_writer(void **state)
 /* Opens the file for writing, over and over, until told to end. */
 struct scribbler {
     int fd;
-    volatile bool end;
+    atomic_bool end;
 };
 
 static void *scribble(void *arg)
