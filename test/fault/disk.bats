@@ -52,7 +52,7 @@ on_disk() {
     input two two s3://bucket/in
     on_disk "$ML/processing" size=2m "$PROCAGENT" run --ml-root "$ML" -- touch "$WORK/started"
     assert_status 125
-    one_error 'stage: error: input "one", "two": 3.0 MB to stage below .*/processing, 2.1 MB free: .*VolumeSizeInGB'
+    one_error 'stage: error: input "one", "two": 3.0 MB to stage below .*/processing, 2\.0 MB free: .*VolumeSizeInGB'
     assert_message 'VolumeSizeInGB'
     refute test -e "$WORK/started"
     [ -z "$(tree "$ML/processing.after")" ]
