@@ -119,9 +119,14 @@ const char *stage_name(enum stage_id id)
     return NAMES[id];
 }
 
-bool job_moves(const struct job *job)
+bool job_moves(const struct job *job, bool app_managed)
 {
-    return job->store_kind != STORE_PLATFORM;
+    return job->store_kind != STORE_PLATFORM && (app_managed || !job->app_managed_only);
+}
+
+bool job_on_platform(const struct job *job)
+{
+    return job->store_kind == STORE_PLATFORM || job->app_managed_only;
 }
 
 bool job_transform_failed(const struct job *job)
@@ -133,7 +138,7 @@ bool job_has_outputs(const struct job *job)
 {
     for (size_t i = 0; i < job->n_outputs; i++) {
         const struct output *out = &job->outputs[i];
-        if (out->dir && (out->layout || out->pack || job_moves(job))) {
+        if (out->dir && (out->layout || out->pack || job_moves(job, out->app_managed))) {
             return true;
         }
     }

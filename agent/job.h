@@ -230,6 +230,7 @@ struct job {
     bool stderr_tail;      /* [run] stderr_tail: relay stderr, to know its last line */
     struct strvec environment; /* NAME=VALUE: Environment of the request, then [run] env.NAME */
     enum store_kind store_kind;
+    bool app_managed_only; /* [store] moves = app-managed: the rest is SageMaker's to move */
     char *store_root;      /* [store] root, absolute; NULL but for a folder store */
     struct s3_settings s3; /* [store], for kind = s3 */
     int64_t progress_ns;   /* [job] progress: between two lines of a stage; 0 = none */
@@ -291,8 +292,12 @@ int job_check(struct job *job, const struct stage *stages, size_t n, struct err 
 int job_begin_beside(struct job *job, struct err *e);
 int job_end_beside(struct job *job, struct err *e);
 
-/* Is this run's data ours to move, of an input or output that the application manages or not? */
-bool job_moves(const struct job *job);
+/* Is the data of an input or output ours to move, one that the application manages or one that it
+ * does not? */
+bool job_moves(const struct job *job, bool app_managed);
+
+/* Does SageMaker move what the application does not manage, and look after the job's time? */
+bool job_on_platform(const struct job *job);
 
 /* Did the transform run, and end with another status than 0 or because the time was over? */
 bool job_transform_failed(const struct job *job);

@@ -97,6 +97,7 @@ static int apply_endpoint(struct s3_settings *s3, const struct setting *at, stru
 int moves_apply_store(struct job *job, const char *cwd, const struct setting *at, struct err *e)
 {
     static const char *const ADDRESSING[] = {"auto", "path", "virtual"};
+    static const char *const MOVES[] = {"all", "app-managed"};
     struct s3_settings *s3 = &job->s3;
     int word = 0;
     int rc;
@@ -106,6 +107,10 @@ int moves_apply_store(struct job *job, const char *cwd, const struct setting *at
         free(job->store_root);
         job->store_root = path_absolute(cwd, at->value);
         return 0;
+    case KEY_STORE_MOVES:
+        rc = word_of(at, MOVES, 2, &word, e);
+        job->app_managed_only = word == 1;
+        return rc;
     case KEY_STORE_ENDPOINT: return apply_endpoint(s3, at, e);
     case KEY_STORE_REGION: set(&s3->region, at->value); return 0;
     case KEY_STORE_ADDRESSING:
@@ -254,6 +259,13 @@ int moves_apply_output(struct output *out, bool from_service, const struct setti
 
 int moves_check(const struct job *job, const struct settings *settings, struct err *e)
 {
+    const struct setting *moves = settings_find(settings, KEY_STORE_MOVES, NULL);
+    if (job->app_managed_only && job->store_kind == STORE_PLATFORM) {
+        return err_set(e, ERR_CONFIG,
+                       "%s: moves = app-managed needs kind = s3 or folder: where they are to be "
+                       "moved from and to",
+                       moves->origin);
+    }
     if (job->store_kind == STORE_FOLDER && !job->store_root) {
         const struct setting *kind = settings_find(settings, KEY_STORE_KIND, NULL);
         return err_set(e, ERR_CONFIG, "%s: kind = folder needs root = DIR", kind->origin);

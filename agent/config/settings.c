@@ -31,6 +31,7 @@ const struct key_spec KEY_SPECS[KEY_COUNT] = {
     [KEY_RUN_ENV] = {SECTION_RUN, "env.NAME"},
     [KEY_STORE_KIND] = {SECTION_STORE, "kind"},
     [KEY_STORE_ROOT] = {SECTION_STORE, "root"},
+    [KEY_STORE_MOVES] = {SECTION_STORE, "moves"},
     [KEY_STORE_ENDPOINT] = {SECTION_STORE, "endpoint"},
     [KEY_STORE_REGION] = {SECTION_STORE, "region"},
     [KEY_STORE_ADDRESSING] = {SECTION_STORE, "addressing"},

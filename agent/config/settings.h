@@ -30,6 +30,7 @@ enum key {
     KEY_RUN_ENV, /* env.NAME: the variable's name is the setting's name */
     KEY_STORE_KIND,
     KEY_STORE_ROOT,
+    KEY_STORE_MOVES,
     KEY_STORE_ENDPOINT, /* this and all of the section below: moves.h */
     KEY_STORE_REGION,
     KEY_STORE_ADDRESSING,

@@ -209,6 +209,7 @@ static int apply(struct job *job, const struct sources *s, const struct setting 
     case KEY_RUN_ENV: env_set(&job->environment, at->name, at->value); return 0;
     case KEY_STORE_KIND:
     case KEY_STORE_ROOT:
+    case KEY_STORE_MOVES:
     case KEY_STORE_ENDPOINT:
     case KEY_STORE_REGION:
     case KEY_STORE_ADDRESSING:

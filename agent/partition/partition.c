@@ -359,7 +359,7 @@ static void say_what_was_done(const struct job *job, const struct output *out)
     } else if (out->layout) {
         log_warn(STAGE, "output \"%s\": no data files to lay out", out->name);
     }
-    if (files > MANY_FILES && job->store_kind == STORE_PLATFORM && !job->dry_run) {
+    if (files > MANY_FILES && job_on_platform(job) && !job->dry_run) {
         log_warn(STAGE, "output \"%s\": %llu files; SageMaker's upload of so many is known to fail",
                  out->name, (unsigned long long)files);
     }

@@ -161,7 +161,8 @@ static bool is_closed(const struct job *job, const struct item *item)
 
 static bool wants(const struct job *job, const struct output *out)
 {
-    return job_moves(job) && items_ours(job, out) && out->upload_mode == UPLOAD_CONTINUOUS;
+    return job_moves(job, out->app_managed) && items_ours(job, out) &&
+           out->upload_mode == UPLOAD_CONTINUOUS;
 }
 
 static int list_files(const struct job *job, struct items *plan, struct err *e)

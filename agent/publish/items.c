@@ -32,7 +32,7 @@ void items_free(struct items *plan)
 
 bool items_ours(const struct job *job, const struct output *out)
 {
-    return out->dir && !(out->app_managed && (!job_moves(job) || !out->s3_uri));
+    return out->dir && !(out->app_managed && (!job_moves(job, out->app_managed) || !out->s3_uri));
 }
 
 int items_begin(struct items *plan, const struct job *job, const char *below, struct err *e)
@@ -42,7 +42,7 @@ int items_begin(struct items *plan, const struct job *job, const char *below, st
     for (size_t i = 0; i < job->n_outputs; i++) {
         const struct output *out = &job->outputs[i];
         struct s3_place *place = &plan->places[i];
-        if (!job_moves(job) || !items_ours(job, out)) {
+        if (!job_moves(job, out->app_managed) || !items_ours(job, out)) {
             continue;
         }
         if (!out->s3_uri) {

@@ -31,12 +31,12 @@ static const char STAGE[] = "publish";
 
 static bool moves_output(const struct job *job, const struct output *out)
 {
-    return job_moves(job) && items_ours(job, out);
+    return job_moves(job, out->app_managed) && items_ours(job, out);
 }
 
 static int check_feature_store(const struct job *job, const struct output *out, struct err *e)
 {
-    bool left_alone = out->app_managed && (!job_moves(job) || !out->s3_uri);
+    bool left_alone = out->app_managed && (!job_moves(job, out->app_managed) || !out->s3_uri);
     if (!out->feature_store || left_alone) {
         return 0;
     }
@@ -62,7 +62,7 @@ static int check_keys(const struct job *job, const struct output *out, struct er
 {
     const char *key = key_of_ours(out);
     const char *origin = out->mode != PUBLISH_APPEND ? out->mode_origin : out->origin;
-    if (key && !job_moves(job)) {
+    if (key && !job_moves(job, out->app_managed)) {
         return err_set(e, ERR_CONFIG,
                        "%s: output \"%s\": %s needs [store] kind = folder or s3; here SageMaker "
                        "uploads the files",
@@ -177,7 +177,7 @@ static int look_at(struct job *job, size_t index, struct items *plan, struct err
         }
         out->files++;
         out->bytes += at->size;
-        if (job_moves(job)) {
+        if (job_moves(job, out->app_managed)) {
             items_add(plan, job, index, at);
         }
     }
@@ -187,7 +187,7 @@ static int look_at(struct job *job, size_t index, struct items *plan, struct err
                  out->name, (unsigned long long)out->skipped, out->skipped == 1 ? "" : "s",
                  out->skipped == 1 ? "" : "s", QUOTED(skipped));
     }
-    if (!job_moves(job)) {
+    if (!job_moves(job, out->app_managed)) {
         warn_of_hosts(job, out, &files);
     }
     return 0;
@@ -289,8 +289,8 @@ static void tell(const struct job *job, const struct output *out, bool failed)
     log_info(STAGE, "output \"%s\": %llu file%s, %llu bytes%s %s %s%s", out->name,
              (unsigned long long)out->files, out->files == 1 ? "" : "s",
              (unsigned long long)out->bytes, failed ? " of the failed transform" : "",
-             job_moves(job) ? "->" : "left for the platform to upload to", to ? to : "(no S3Uri)",
-             replaced);
+             job_moves(job, out->app_managed) ? "->" : "left for the platform to upload to",
+             to ? to : "(no S3Uri)", replaced);
 }
 
 int publish_outputs(struct job *job, struct err *e)

@@ -30,7 +30,7 @@ static void print_time(const struct job *job)
 
 static void print_input(const struct job *job, const struct input *in)
 {
-    bool moved = job_moves(job) && in->s3_uri && in->dir;
+    bool moved = job_moves(job, in->app_managed) && in->s3_uri && in->dir;
     printf("input        \"%s\" %s %s\n", in->name, in->s3_uri ? in->s3_uri : "(no S3Uri)",
            in->app_managed ? "(app-managed)" : "");
     if (moved && in->mode == INPUT_PIPE) {
@@ -146,7 +146,8 @@ static void print_output(const struct job *job, const struct output *out)
     }
     print_publication(out);
     printf("             -> %s%s\n", out->s3_uri ? out->s3_uri : "(no S3Uri)",
-           !job_moves(job) ? ", uploaded by the platform" : ", published by procagent");
+           !job_moves(job, out->app_managed) ? ", uploaded by the platform"
+                                             : ", published by procagent");
 }
 
 int report_plan(const struct job *job)

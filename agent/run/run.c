@@ -97,7 +97,7 @@ static void set_deadline(const struct job *job)
 {
     int64_t limit = job->timeout_ns;
     int64_t max = job->max_runtime_s < INT32_MAX ? (int64_t)job->max_runtime_s * NS_PER_S : 0;
-    if (job->store_kind != STORE_PLATFORM && max > 0 && (limit == 0 || max < limit)) {
+    if (!job_on_platform(job) && max > 0 && (limit == 0 || max < limit)) {
         limit = max;
     }
     if (limit > 0) {

@@ -39,9 +39,9 @@ static int unsupported(const struct input *in, const char *what, const char *ins
 
 /* Is this input moved by us? One that the application manages only where it says from where to
  * where. */
-static bool is_moved(const struct input *in)
+static bool is_moved(const struct job *job, const struct input *in)
 {
-    return in->dir && in->s3_uri;
+    return in->dir && in->s3_uri && job_moves(job, in->app_managed);
 }
 
 static int check_pipe(const struct input *in, struct err *e)
@@ -77,7 +77,7 @@ static int check_place(const struct input *in, struct err *e)
 }
 
 /* An input that we have to move. */
-static int check_moved(const struct input *in, struct err *e)
+static int check_moved(const struct job *job, const struct input *in, struct err *e)
 {
     if (in->dataset) {
         return unsupported(in, "a DatasetDefinition",
@@ -85,7 +85,7 @@ static int check_moved(const struct input *in, struct err *e)
                            "result as S3Input",
                            e);
     }
-    if (in->app_managed && !is_moved(in)) {
+    if (in->app_managed && !is_moved(job, in)) {
         return 0;
     }
     if (!in->s3_uri) {
@@ -111,8 +111,9 @@ int stage_check(struct job *job, struct err *e)
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < job->n_inputs; i++) {
         const struct input *in = &job->inputs[i];
-        bool pipe = in->mode == INPUT_PIPE && (job_moves(job) || in->unpack.wanted);
-        rc = job_moves(job) ? check_moved(in, e) : 0;
+        bool ours = job_moves(job, in->app_managed);
+        bool pipe = in->mode == INPUT_PIPE && (ours || in->unpack.wanted);
+        rc = ours ? check_moved(job, in, e) : 0;
         rc = rc || !pipe ? rc : check_pipe(in, e);
     }
     return rc;
@@ -139,7 +140,7 @@ static int plan_all(struct job *job, struct store *store, struct plan *plan, str
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < job->n_inputs; i++) {
         const struct input *in = &job->inputs[i];
-        if (is_moved(in)) {
+        if (is_moved(job, in)) {
             rc = in->mode == INPUT_PIPE ? plan_pipe(job, i, store, plan, e)
                                         : plan_input(plan, job, i, store, e);
         }
@@ -178,7 +179,7 @@ static int make_folders(const struct job *job, const struct plan *plan, struct e
 {
     for (size_t i = 0; i < job->n_inputs; i++) {
         const struct input *in = &job->inputs[i];
-        if (!is_moved(in)) {
+        if (!is_moved(job, in)) {
             continue;
         }
         warn_of_strangers(in, plan);
@@ -346,12 +347,13 @@ int stage_inputs(struct job *job, struct err *e)
 {
     SCOPE(store_close) struct store store = {0};
     int rc = store_open(&store, job, e);
-    if (rc != 0 || store_moves(&store)) {
-        return rc ? rc : stage_moved(job, &store, e);
+    if (rc == 0 && store_moves(&store)) {
+        rc = stage_moved(job, &store, e);
     }
     for (size_t i = 0; rc == 0 && i < job->n_inputs; i++) {
         const struct input *in = &job->inputs[i];
-        rc = in->unpack.wanted && in->dir && !in->app_managed ? unpack_brought(in, e) : 0;
+        bool brought = in->dir && !in->app_managed && !is_moved(job, in);
+        rc = brought && in->unpack.wanted ? unpack_brought(in, e) : 0;
     }
     return rc;
 }
