@@ -58,7 +58,7 @@ enum manifest_paths {
 
 /* [input X] unpack and its limits; config/. */
 struct unpack {
-    bool wanted;
+    bool wanted;          /* archives are replaced by what they hold */
     uint64_t max_entries; /* members of one archive */
     uint64_t max_size;    /* bytes that come out of one archive; 0 = no limit */
     uint64_t max_ratio;   /* bytes out for each byte of the archive */

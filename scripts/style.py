@@ -32,9 +32,9 @@ HOMES = {
     "sleep": "nowhere", "usleep": "nowhere", "nanosleep": "nowhere",
 }
 # Where a variable may live beside the job: log level and whose line the last of stderr is, signal fd, last
-# words, how often progress is told (a setting of the log's kind), the job itself.
+# words, how often progress is told (a setting of the log's kind), libcurl's start for all threads, the job.
 VARIABLES = {"agent/base/log.c", "agent/base/signals.c", "agent/base/mem.c", "agent/base/progress.c",
-             "agent/main.c"}
+             "agent/store/caller.c", "agent/main.c"}
 FORMATTED = re.compile(r"\b(?:log_\w+|err_set|err_sys|err_prefix|\w*printf)\s*\(")
 
 COLUMNS = "lines of at most 100 columns, in scripts 120"

@@ -49,8 +49,8 @@ struct progress {
 void progress_begin(struct progress *p, const char *stage, const char *verb, uint64_t files,
                     uint64_t bytes);
 
-/* Counts what was done; `p` may be NULL. May be called from several threads. `bytes` is negative for what was
- * counted and has to be done again. */
+/* Counts what was done; may be called from several threads. `bytes` is negative for what was
+ * counted and has to be done again. `p` may be NULL. */
 void progress_add(struct progress *p, uint64_t files, int64_t bytes);
 
 /* Stops telling; a bar is gone when this returns. */

@@ -153,7 +153,7 @@ static bool can_be_path(const char *relative)
     for (const char *p = relative;; p++) {
         size_t n = strcspn(p, "/");
         bool dots = (n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.');
-        if (n == 0 || n > NAME_BYTES || dots) {
+        if (n > NAME_BYTES || dots) {
             return false;
         }
         p += n;
@@ -177,7 +177,7 @@ static int check_paths(const struct input *in, const struct named *named, struct
         if (!can_be_path(relative_of(in, named, key))) {
             return err_set(e, ERR_INPUT,
                            "s3://%s/%s cannot be a file below %s: a part between slashes is "
-                           "empty, \".\", \"..\" or longer than %d bytes; leave that object out",
+                           "\".\", \"..\" or longer than %d bytes; leave that object out",
                            named->place.bucket, key, in->local_path, NAME_BYTES);
         }
     }
@@ -189,11 +189,12 @@ static void add_object(struct plan *plan, size_t index, const struct input *in,
                        const struct named *named, struct store_object *object)
 {
     const char *relative = in->mode == INPUT_PIPE ? NULL : relative_of(in, named, object->key);
+    SCOPE_FREE char *clean = relative ? path_clean(relative) : NULL;
     plan->v = vec_room(plan->v, plan->n, &plan->cap, sizeof *plan->v);
     plan->v[plan->n++] = (struct item){.input = index,
                                        .key = object->key,
                                        .bucket = xstrdup(named->place.bucket),
-                                       .path = relative ? path_join(in->dir, relative) : NULL,
+                                       .path = clean ? path_join(in->dir, clean) : NULL,
                                        .etag = object->etag,
                                        .size = object->size};
     object->key = NULL;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
  * S3 calls: signed by libcurl, many in flight on kept connections, tried again where that can help
- * (contract: process.md has no say here; Amazon's retry rules: 5xx, throttling, what the network
- * breaks), sent on to the region a bucket is in, with new credentials when the old ones end. One
- * thread; the callbacks run in it.
+ * (5xx, throttling, what the network breaks), sent on to the region a bucket is in, with new
+ * credentials when the old ones end. One thread; the callbacks run in it.
  *
- *     calls_run(caller, &source, e)   source.next hands out calls until it has none and none is left
- *                                     in flight; each call's `done` is told of its good answer
+ *     calls_run(caller, &source, e)  source.next hands out calls until it has none and none is left
+ *                                    in flight; each call's `done` is told of its good answer
  */
 #ifndef STORE_CALL_H
 #define STORE_CALL_H
@@ -69,8 +68,8 @@ struct call {
     void (*drop)(struct call *); /* called once, after all: frees it */
     void *ctx;
 
-    struct call_answer answer;
-    struct str text; /* the body when nobody takes its data, at most 16 MiB */
+    struct call_answer answer; /* what the headers of the last try said */
+    struct str text;           /* the body when nobody takes its data, at most 16 MiB */
 
     /* the engine's own */
     uint64_t got;       /* bytes of this try's answer */

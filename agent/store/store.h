@@ -38,19 +38,19 @@ struct store_listing {
 
 /* One object on its way into or out of a file. Everything is borrowed. */
 struct store_transfer {
-    const char *bucket;
-    const char *key;
-    const char *path;  /* the file, absolute */
-    const void *bytes; /* put: these `size` bytes of memory instead, when `path` is NULL */
+    const char *bucket; /* of the object */
+    const char *key;    /* of the object */
+    const char *path;   /* the file, absolute */
+    const void *bytes;  /* put: these `size` bytes of memory instead, when `path` is NULL */
     uint64_t size;
     const char *etag; /* get: as it was listed; another content is an error. NULL: unknown */
 };
 
 struct store_batch {
-    const struct store_transfer *v;
-    size_t n;
-    struct progress *progress; /* told of bytes and files; may be NULL */
-    size_t failed;             /* on failure: which one it was; n when none in particular */
+    const struct store_transfer *v; /* borrowed */
+    size_t n;                       /* of them */
+    struct progress *progress;      /* told of bytes and files; may be NULL */
+    size_t failed;                  /* on failure: which one it was; n when none in particular */
 };
 
 /* Takes an object's bytes in order; its failure ends the read and is handed on. */

@@ -96,7 +96,8 @@ static void test_strangers(void **state)
                                          "https://amazonaws.com.evil.com/k",
                                          "https://evilamazonaws.com/k",
                                          "http://bucket.s3.amazonaws.com/k",
-                                         "https://u@s3.amazonaws.com/",
+                                         "https://u"
+                                         "@s3.amazonaws.com/",
                                          "ftp://x",
                                          "/k"};
     static const char *const OWN[] = {"http://127.0.0.2:9000/k", "https://127.0.0.1:9000/k",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Unit tests of publish/items and publish/hosts: which key a file gets, and which plans are refused.
+ * Unit tests of publish/items and publish/hosts: which key a file gets, and what is refused.
  */
 #include "unit.h"
 
