@@ -63,7 +63,8 @@ suite_s3() {
     bats --tap "${own[@]}"
     for kind in moto s3rver; do
         if "scripts/$kind.sh" >"$logs/server" 2>&1; then
-            STORE_KIND=$kind bats --tap test/behaviour/{staging,publish,reference1}.bats |
+            STORE_KIND=$kind bats --tap \
+                test/behaviour/{staging,manifest,pipes,publish,publish_modes,continuous,reference1}.bats |
                 sed -E "/^ok .*# skip folder store only: /d; s/^((not )?ok [0-9]+) /\1 $kind: /"
         else
             echo "ok the folder store's tests on $kind # SKIP $(tail -n 1 "$logs/server")"

@@ -153,7 +153,7 @@ static int look_at(struct replaced *r, const struct items *plan, const struct jo
     int rc = list_output(place, store, &list, e);
     if (rc != 0) {
         return err_is_stop(e) ? rc
-                              : err_prefix(e, "output \"%s\": list %s", out->name, out->s3_uri);
+                              : err_prefix(e, "output \"%s\"", out->name);
     }
     SCOPE(strvec_free) struct strvec there = {0}; /* for mode = fail */
     for (size_t i = 0; i < list.n; i++) {
