@@ -5,6 +5,9 @@
 # The binary is $PROCAGENT (default build/procagent). Every test has WORK (its folder, also its working
 # directory), ML (stands for /opt/ml) and STORE (the folder store; bucket "bucket" exists). What is called
 # OUT is the folder of LocalPath /opt/ml/processing/output.
+#
+# STORE_KIND=moto or s3rver runs the same tests on that S3 server (test/s3): it gets what is in STORE before
+# the agent runs, and STORE gets what is in it afterwards. What is about folders only begins with folder_only.
 bats_require_minimum_version 1.5.0
 
 TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
@@ -17,15 +20,27 @@ case $PROCAGENT in
 esac
 PYTHON=/usr/bin/python3 # the distribution's, where pandas and jupyter are
 LIMIT=60                # seconds that any run of the agent may take
+STORE_KIND=${STORE_KIND:-folder}
+if [ "$STORE_KIND" != folder ]; then . "$TOP/test/s3/servers.bash"; fi
+
+# A file with a setup_file of its own calls start_store in it.
+setup_file() {
+    start_store
+}
+
+teardown_file() {
+    if [ "$STORE_KIND" != folder ]; then stop_servers; fi
+}
 
 setup() {
     unset "${!PROCAGENT_@}" "${!AWS_BATCH_@}" "${!JOB_COMPLETION_@}" TZ TZDIR XDG_CONFIG_HOME
     export LC_ALL=C.UTF-8
     WORK=$BATS_TEST_TMPDIR
     ML=$WORK/ml STORE=$WORK/store OUT=$WORK/ml/processing/output
-    INPUTS=() OUTPUTS=() AGENT=
+    INPUTS=() OUTPUTS=() AGENT= MIRRORED=
     mkdir -p "$ML/processing" "$STORE/bucket"
     cd "$WORK" || return 1
+    if [ "$STORE_KIND" = moto ]; then reset_moto; fi
     if declare -F setup_more >/dev/null; then setup_more; fi
 }
 
@@ -103,12 +118,68 @@ ini() {
     cat >"$ML/processing/config/agent.ini"
 }
 
-# use_store: the store is the folder STORE.
-use_store() {
-    export PROCAGENT_STORE_KIND=folder PROCAGENT_STORE_ROOT=$STORE
+# ---- the store ----
+
+# start_store: the file's S3 server, when it runs on one. s3rver checks no signatures: a proxy in front does.
+start_store() {
+    case $STORE_KIND in
+    moto)
+        start_moto || return 1
+        export STORE_URL=$MOTO_URL STORE_KEY=test
+        ;;
+    s3rver)
+        start_s3rver && start_proxy "$S3RVER_URL" --verify S3RVER S3RVER || return 1
+        export STORE_URL=$PROXY_URL STORE_KEY=S3RVER
+        ;;
+    esac
 }
 
-# simple_job: a folder store and the output "out", to s3://bucket/out.
+# use_store: the store is the folder STORE, or its mirror.
+use_store() {
+    if [ "$STORE_KIND" = folder ]; then
+        export PROCAGENT_STORE_KIND=folder PROCAGENT_STORE_ROOT=$STORE
+    else
+        MIRRORED=1
+        use_s3 "$STORE_URL" "$STORE_KEY" "$STORE_KEY"
+    fi
+}
+
+# no_store: as without use_store.
+no_store() {
+    MIRRORED=
+    unset "${!PROCAGENT_STORE_@}"
+}
+
+# store_section: agent.ini's [store], of what use_store said.
+store_section() {
+    printf '[store]\nkind = %s\n' "$PROCAGENT_STORE_KIND"
+    if [ "$STORE_KIND" = folder ]; then
+        printf 'root = %s\n' "$PROCAGENT_STORE_ROOT"
+    else
+        printf 'endpoint = %s\nregion = %s\n' "$PROCAGENT_STORE_ENDPOINT" "$PROCAGENT_STORE_REGION"
+    fi
+}
+
+# folder_only WHY: skips the test on an S3 server.
+folder_only() {
+    [ "$STORE_KIND" = folder ] || skip "folder store only: $1"
+}
+
+# key_unknown NAME: moto answers 404 to a key with a line feed, whatever is asked.
+key_unknown() {
+    [[ $STORE_KIND == moto && $1 == *$'\n'* ]]
+}
+
+# push_store and pull_store: before and after any run of the agent; nothing on a folder store.
+push_store() {
+    [ -z "$MIRRORED" ] || mirror push "$STORE" "$STORE_URL" "$STORE_KEY" "$STORE_KEY"
+}
+
+pull_store() {
+    [ -z "$MIRRORED" ] || mirror pull "$STORE" "$STORE_URL" "$STORE_KEY" "$STORE_KEY"
+}
+
+# simple_job: a store and the output "out", to s3://bucket/out.
 simple_job() {
     use_store
     output out output s3://bucket/out
@@ -143,7 +214,9 @@ capture() {
 
 # agent ARG...: the agent, captured.
 agent() {
+    push_store
     capture "$PROCAGENT" "$@"
+    pull_store
 }
 
 # job ARG...: the agent's run, /opt/ml being ML.
@@ -155,14 +228,17 @@ job() {
 # rest of the machine as it is. Skips the test where bubblewrap may not.
 in_sandbox() {
     bwrap --dev-bind / / --proc /proc true 2>/dev/null || skip "bubblewrap may not make namespaces here"
+    push_store
     capture bwrap --bind / / --dev /dev --proc /proc --tmpfs /opt \
         --bind "$ML" /opt/ml --ro-bind "$PROCAGENT" /opt/procagent --ro-bind "$FIXTURES/jobs" /opt/jobs \
         --die-with-parent "$@"
+    pull_store
 }
 
 # start_agent ARG...: in the background; sets AGENT. A shell's background job ignores INT and QUIT, which
 # the transform would inherit: hence the signals' defaults.
 start_agent() {
+    push_store
     env --default-signal "$PROCAGENT" run --ml-root "$ML" "$@" >"$WORK/stdout" 2>"$WORK/stderr" 3>&- &
     AGENT=$!
 }
@@ -177,6 +253,7 @@ end_agent() {
     fi
     wait "$AGENT" || status=$?
     AGENT=
+    pull_store
     printf 'status %s\n' "$status"
     cat "$WORK/stdout" "$WORK/stderr"
 }

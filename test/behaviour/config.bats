@@ -72,6 +72,7 @@ plan_in_sandbox() {
 # ---- sources and what wins ----
 
 @test "without both JSON files agent.ini carries the job" {
+    folder_only "store.root"
     object in/a.csv
     ini <<INI
 [run]
@@ -94,6 +95,7 @@ INI
 }
 
 @test "without both JSON files the command line carries the job" {
+    folder_only "store.root"
     object in/a.csv
     job --set store.kind=folder --set "store.root=$STORE" --set input.in.local_path=/opt/ml/processing/input \
         --set input.in.s3_uri=s3://bucket/in/ --set output.out.local_path=/opt/ml/processing/output \
@@ -576,6 +578,7 @@ json() {
 }
 
 @test "folder store: an S3Uri that is none, a root that is none" {
+    folder_only "store.root"
     use_store
     output out output http://bucket/out
     assert_refused 's3://'
@@ -593,6 +596,7 @@ json() {
 # ---- the command line ----
 
 @test "check prints the plan and touches nothing" {
+    folder_only "its lines"
     simple_job
     input in input s3://bucket/in
     ini <<<$'[job]\ntime = 2021-12-14T15:30:00Z\ntimezone = Asia/Tokyo\n[output "out"]\nlayout = d={time}\npack = o.tar.gz'

@@ -405,7 +405,7 @@ SH
 }
 
 @test "kind = platform: the output folder is what is rewritten, the store is not looked at" {
-    unset PROCAGENT_STORE_KIND PROCAGENT_STORE_ROOT
+    no_store
     layout 'day={time:%d}'
     transform <<<'put a.csv'
     job -- "$WORK/transform"

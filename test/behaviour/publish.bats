@@ -48,6 +48,7 @@ publishes() {
 }
 
 @test "a bucket that is not there yet is made" {
+    folder_only "no bucket is made on S3"
     publishes s3://new-bucket/x 'put a.csv'
     assert_status 0
     [ "$(cat "$STORE/new-bucket/x/a.csv")" = 'text of a.csv' ]
@@ -72,6 +73,7 @@ SH
     output out output s3://bucket/out
     mkdir -p "$OUT"
     for name in 'two words .csv' 'a=b' '100%' '%41' '+&;$' "it's \"q\"" '.hidden' '...' '東京' 'a\b' '-rf' $'new\nline'; do
+        if key_unknown "$name"; then continue; fi
         printf %s "$name" >"$OUT/$name"
     done
     job -- true
@@ -138,6 +140,7 @@ TREE
 }
 
 @test "an existing key is replaced by a rename: who reads the old one goes on reading it whole" {
+    folder_only "renames and links"
     object out/a.csv 'the old one'
     exec 8<"$STORE/bucket/out/a.csv"
     publishes s3://bucket/out 'put a.csv "the new one, longer"'
@@ -162,6 +165,7 @@ TREE
 }
 
 @test "what is published is not tied to the output folder: no hard links" {
+    folder_only "links"
     publishes s3://bucket/out 'put a.csv'
     assert_status 0
     echo changed >"$OUT/a.csv"
@@ -207,6 +211,7 @@ TREE
 }
 
 @test "a store key that is a folder where a file must go, or the reverse: 125, no temporaries" {
+    folder_only "keys know no folders"
     object out/a.csv/b
     publishes s3://bucket/out 'put a.csv'
     assert_status 125
@@ -237,6 +242,7 @@ as_nobody() {
 }
 
 @test "a store that may not be written: 125, a message with the path, nothing half-named" {
+    folder_only "file modes"
     output out output s3://bucket/out
     object out/old.csv
     mkdir -p "$OUT"
@@ -259,6 +265,7 @@ as_nobody() {
 }
 
 @test "a store mounted read-only: 125, a message" {
+    folder_only "mounts"
     output out output s3://bucket/out
     mkdir -p "$OUT"
     echo new >"$OUT/new.csv"
@@ -270,6 +277,7 @@ as_nobody() {
 }
 
 @test "a full store: 125, a message, no key and no temporary" {
+    folder_only "mounts"
     output out output s3://bucket/out
     mkdir -p "$OUT"
     head -c 100000 /dev/zero >"$OUT/small"
@@ -285,6 +293,7 @@ as_nobody() {
 }
 
 @test "a bucket on another file system than the root is published to as well" {
+    folder_only "mounts"
     output out output s3://bucket/out
     mkdir -p "$OUT"
     echo new >"$OUT/new.csv"
@@ -295,6 +304,7 @@ as_nobody() {
 }
 
 @test "temporaries of a run that was killed are swept by the next" {
+    folder_only "temporaries"
     mkdir "$STORE/.procagent-0123456789abcdef"
     echo half >"$STORE/.procagent-0123456789abcdef/0"
     publishes s3://bucket/out 'put a.csv'
@@ -317,7 +327,7 @@ as_nobody() {
 }
 
 @test "kind = platform moves nothing, and LocalPath is what SageMaker will upload" {
-    unset PROCAGENT_STORE_KIND PROCAGENT_STORE_ROOT
+    no_store
     output out output s3://bucket/out
     output raw raw s3://bucket/raw
     script transform <<<'echo x >"$OUT/a.csv"; echo x >"$WORK/ml/processing/raw/b.csv"'
@@ -336,7 +346,7 @@ TREE
 }
 
 @test "kind = platform needs no S3Uri that we could use" {
-    unset PROCAGENT_STORE_KIND PROCAGENT_STORE_ROOT
+    no_store
     output out output https://s3.amazonaws.com/bucket/out
     job --set output.out.layout=d=1 -- sh -c "echo x >'$OUT/a.csv'"
     assert_status 0
@@ -347,7 +357,7 @@ TREE
     output out output s3://bucket/out Continuous
     assert_refused '"out".*Continuous.*EndOfJob' --set output.out.layout=d=1
     assert_refused '"out".*Continuous.*EndOfJob' --set output.out.pack=o.tar.gz
-    unset PROCAGENT_STORE_KIND PROCAGENT_STORE_ROOT
+    no_store
     assert_refused '"out".*Continuous.*EndOfJob' --set output.out.layout=d=1
 }
 

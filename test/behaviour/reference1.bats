@@ -8,6 +8,7 @@ load common
 KEY=prefix/output/process_date_jst
 
 setup_file() {
+    start_store
     /usr/bin/python3 - "$BATS_TEST_DIRNAME/../../fixtures/extract.reference1.csv" "$BATS_FILE_TMPDIR/expected.csv" <<'PY'
 import sys
 import pandas
@@ -22,6 +23,7 @@ setup_more() {
     cp "$FIXTURES/extract.reference1.csv" "$STORE/bucket/prefix/extract.csv"
     cp "$FIXTURES/extract.reference1.csv" "$STORE/bucket/prefix/extract/extract.csv"
     BROUGHT=(prefix/extract.csv prefix/extract/extract.csv)
+    use_store
     ini <<INI
 [job]
 timezone = Asia/Tokyo
@@ -29,13 +31,12 @@ timezone = Asia/Tokyo
 [run]
 command = /usr/bin/python3 /opt/jobs/transform.py
 
-[store]
-kind = folder
-root = $STORE
+$(store_section)
 
 [output "transform"]
 layout = process_date_jst={time:%Y-%m-%d}
 INI
+    unset "${!PROCAGENT_STORE_@}" # the file says it
 }
 
 # age NAME: processingjobconfig.json as that age of the platform writes it.

@@ -197,7 +197,7 @@ PY
 }
 
 @test "pack: kind = platform leaves the archive alone in the output folder" {
-    unset PROCAGENT_STORE_KIND PROCAGENT_STORE_ROOT
+    no_store
     archive_job
     script transform <<<'echo x >"$OUT/x"; mkdir "$OUT/y"; echo z >"$OUT/y/z"'
     job -- "$WORK/transform"

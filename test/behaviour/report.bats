@@ -34,7 +34,7 @@ assert list(r) == ["version", "job", "arn", "host", "hosts", "time", "timezone",
     "failed_stage", "error", "started", "seconds", "stages", "inputs", "transform", "outputs"], list(r)
 instant = lambda s: datetime.datetime.fromisoformat(s.replace("Z", "+00:00"))
 assert r["version"] == 1 and r["job"] == "test-job" and r["arn"].endswith("processing-job/test-job")
-assert r["host"] == "algo-1" and r["hosts"] == 1 and r["timezone"] == "Asia/Tokyo" and r["store"] == "folder"
+assert r["host"] == "algo-1" and r["hosts"] == 1 and r["timezone"] == "Asia/Tokyo" and r["store"] == os.environ["PROCAGENT_STORE_KIND"]
 assert instant(r["time"]) == instant("2021-12-14T15:30:00.500Z"), r["time"]
 now = datetime.datetime.now(datetime.timezone.utc)
 assert datetime.timedelta(0) <= now - instant(r["started"]) < datetime.timedelta(minutes=2), r["started"]
@@ -173,7 +173,9 @@ WORDS
 @test "stderr closed: the job is done all the same" {
     simple_job
     local status=0
+    push_store
     timeout "$LIMIT" "$PROCAGENT" run --ml-root "$ML" -- sh -c "echo x >'$OUT/x'" 2>&- 3>&- || status=$?
+    pull_store
     assert_status 0
     assert_objects out/x
 }
@@ -186,7 +188,9 @@ WORDS
     local reader=$! status=0
     exec 8>pipe
     wait "$reader"
+    push_store
     timeout "$LIMIT" "$PROCAGENT" run --ml-root "$ML" -- sh -c "echo x >'$OUT/x'" 2>&8 3>&- || status=$?
+    pull_store
     exec 8>&-
     assert_status 0
     assert_objects out/x
@@ -198,7 +202,9 @@ WORDS
     exec 8<>pipe # open for both: nobody reads
     dd if=/dev/zero of=/proc/self/fd/8 bs=65536 count=64 oflag=nonblock 2>/dev/null || true
     local began=$SECONDS status=0
+    push_store
     timeout 30 "$PROCAGENT" run --ml-root "$ML" -- sh -c "echo x >'$OUT/x'" 2>&8 3>&- || status=$?
+    pull_store
     exec 8>&-
     assert_status 0
     [ $((SECONDS - began)) -le 15 ]
@@ -209,7 +215,9 @@ WORDS
     [ -c /dev/full ] || skip "no /dev/full"
     simple_job
     local status=0
+    push_store
     timeout "$LIMIT" "$PROCAGENT" run --ml-root "$ML" -- sh -c "echo x >'$OUT/x'" 2>/dev/full 3>&- || status=$?
+    pull_store
     assert_status 0
     assert_objects out/x
 }

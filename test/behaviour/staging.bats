@@ -112,6 +112,7 @@ not_staged() {
     local name
     for name in 'empty' '.hidden' 'two words .csv' 'day=1/a.csv' '100%.csv' '%41.csv' 'データ/東京.csv' '+&;$x' "it's" 'a\b' '-rf' 'new
 line'; do
+        if key_unknown "$name"; then continue; fi
         object "data/$name" "$name"
     done
     : >"$STORE/bucket/data/empty"
@@ -174,7 +175,11 @@ line'; do
 
 @test "a bucket that is not there is an error with its name and folder" {
     input in input s3://buckett/data
-    not_staged "\"buckett\".*$STORE/buckett"
+    if [ "$STORE_KIND" = folder ]; then
+        not_staged "\"buckett\".*$STORE/buckett"
+    else
+        not_staged 'buckett'
+    fi
 }
 
 @test "a later input that fails leaves nothing of the earlier ones" {
@@ -197,6 +202,7 @@ line'; do
 }
 
 @test "links in the store are followed and become files" {
+    folder_only "links"
     object real/a.csv 'linked'
     mkdir "$STORE/bucket/data"
     ln -s ../real/a.csv "$STORE/bucket/data/a.csv"
@@ -265,7 +271,7 @@ line'; do
 }
 
 @test "kind = platform leaves inputs alone, also those that a folder store could not serve" {
-    unset PROCAGENT_STORE_KIND PROCAGENT_STORE_ROOT
+    no_store
     input in input s3://bucket/data/ S3DataType=ManifestFile
     input pipe pipe s3://bucket/data/ S3InputMode=Pipe
     mkdir -p "$IN"
@@ -296,6 +302,7 @@ line'; do
 }
 
 @test "an object that cannot be read is an error with its key" {
+    folder_only "file modes"
     [ "$(id -u)" -ne 0 ] || command -v setpriv >/dev/null || skip "root reads everything, and there is no setpriv"
     object data/a.csv
     object data/secret.csv
