@@ -11,7 +11,7 @@ build=(gcc make pkg-config libc6-dev binutils libarchive-dev zlib1g-dev libinih-
 demo=(python3 python3-pandas jupyter-nbconvert python3-ipykernel python3-matplotlib bubblewrap)
 test=(git file libcmocka-dev libcsv-dev bats clang clang-tidy clang-format cppcheck shellcheck strace procps util-linux
     python3-nbformat libarchive-tools docker.io mmdebstrap iproute2)
-bench=(tini dumb-init catatonit pigz valgrind miller)
+bench=(tini dumb-init catatonit pigz valgrind miller rclone)
 
 case ${1:-build} in
 build) want=("${build[@]}") ;;
@@ -33,6 +33,10 @@ fi
 # DuckDB comes by npm; a node from elsewhere will do, and does not go together with Debian's npm.
 if [[ ${1:-build} == bench ]] && ! command -v npm >/dev/null; then
     want+=(nodejs npm)
+fi
+# An AWS CLI from elsewhere is as good a peer.
+if [[ ${1:-build} == bench ]] && ! command -v aws >/dev/null; then
+    want+=(awscli)
 fi
 
 missing=()
