@@ -5,6 +5,7 @@
 #include "base/signals.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -13,7 +14,7 @@
 #include "base/clock.h"
 
 static int fd = -1;
-static int first_stop;
+static atomic_int first_stop;
 static int64_t deadline_ns;
 static sigset_t entry_mask;
 static bool entry_ignored[_NSIG];
@@ -79,8 +80,9 @@ int signals_next(void)
         return 0;
     }
     int signo = (int)info.ssi_signo;
-    if (signal_is_stop(signo) && first_stop == 0) {
-        first_stop = signo;
+    int none = 0;
+    if (signal_is_stop(signo)) {
+        (void)atomic_compare_exchange_strong(&first_stop, &none, signo);
     }
     return signo;
 }
@@ -117,9 +119,9 @@ bool signal_is_forwarded(int signo)
 
 int stop_signal(void)
 {
-    while (first_stop == 0 && signals_next() != 0) {
+    while (atomic_load(&first_stop) == 0 && signals_next() != 0) {
     }
-    return first_stop;
+    return atomic_load(&first_stop);
 }
 
 void stop_set_deadline(int64_t monotonic_ns)

@@ -36,7 +36,7 @@ bool signal_is_stop(int signo);
 /* Every signal that is passed on to the transform's group. */
 bool signal_is_forwarded(int signo);
 
-/* The first stop signal seen so far, or 0; looks for waiting ones. */
+/* The first stop signal seen so far, or 0; looks for waiting ones. On any thread. */
 int stop_signal(void);
 
 /* The job's time ends then (CLOCK_MONOTONIC nanoseconds; 0 = never). */
@@ -44,7 +44,7 @@ void stop_set_deadline(int64_t monotonic_ns);
 int64_t stop_deadline_ns(void);
 
 /* 0, ERR_STOPPED when a stop signal arrived, or ERR_TIMEOUT when the deadline is over. Stages call
- * it at every file and every few megabytes. */
+ * it at every file and every few megabytes, on any thread. */
 int stop_check(struct err *e);
 
 /* "SIGTERM", "SIGRTMIN+3", for messages; `buf` holds at least 16 bytes. */
