@@ -45,7 +45,7 @@ enum { SYNC_EACH_MAX = 16, READ_BUFFER = 256 * 1024 };
 /* Smaller files are left to the sync at the end: each flushed by itself is a request of its own. */
 enum { FLUSH_MIN = 1024 * 1024 };
 /* Temporaries in one folder: threads wait for each other in it, and a large one is slow. */
-enum { STAGE_FOLDER = 256 };
+enum { STAGE_FOLDER = 64 };
 
 /* A key becomes a path only when no component is empty, "." or "..", and none is over 255 bytes. */
 static int key_path(const char *bucket, const char *key, enum err_code code, char **out,
