@@ -34,6 +34,10 @@ fi
 if [[ ${1:-build} == bench ]] && ! command -v npm >/dev/null; then
     want+=(nodejs npm)
 fi
+# An AWS CLI from elsewhere is as good a peer.
+if [[ ${1:-build} == bench ]] && ! command -v aws >/dev/null; then
+    want+=(awscli)
+fi
 
 missing=()
 for p in "${want[@]}"; do

@@ -44,6 +44,13 @@ int newfile_open(struct newfile *f, int dir_fd, const char *path, mode_t mode, s
 
 int newfile_open_path(struct newfile *f, const char *path, struct err *e)
 {
+    struct err first; /* the folder is there for all but the first file in it */
+    if (newfile_open(f, AT_FDCWD, path, 0666, &first) == 0) {
+        return 0;
+    }
+    if (first.sys != ENOENT) {
+        return err_take(e, &first);
+    }
     SCOPE_FREE char *parent = path_parent(path);
     return io_mkdirs(AT_FDCWD, parent) == 0
                ? newfile_open(f, AT_FDCWD, path, 0666, e)

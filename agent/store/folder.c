@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/crew.h"
 #include "base/dir.h"
 #include "base/hidden.h"
 #include "base/io.h"
@@ -24,7 +25,7 @@
 
 /* An object that was put and waits for the commit. */
 struct pending {
-    char *temp;  /* below root: ".procagent-<random>/17" */
+    char *temp;  /* below root: ".procagent-<random>/0/17" */
     char *final; /* below root: "bucket/key" */
 };
 
@@ -35,11 +36,16 @@ struct folder {
     struct pending *v;
     size_t n;
     size_t cap;
-    size_t committed;
+    size_t committed; /* of these, in front */
+    size_t made;      /* temporary names used up */
 };
 
 /* Up to this many files are synced one by one; above, the whole file system once is cheaper. */
 enum { SYNC_EACH_MAX = 16, READ_BUFFER = 256 * 1024 };
+/* Smaller files are left to the sync at the end: each flushed by itself is a request of its own. */
+enum { FLUSH_MIN = 1024 * 1024 };
+/* Temporaries in one folder: threads wait for each other in it, and a large one is slow. */
+enum { STAGE_FOLDER = 64 };
 
 /* A key becomes a path only when no component is empty, "." or "..", and none is over 255 bytes. */
 static int key_path(const char *bucket, const char *key, enum err_code code, char **out,
@@ -119,29 +125,35 @@ static int folder_look(void *self, const char *bucket, struct store_listing *obj
     return 0;
 }
 
-static int get_one(const struct folder *f, const struct store_transfer *at, struct err *e)
+/* A batch on its way, for the threads that copy it. */
+struct copying {
+    struct folder *f;
+    struct store_batch *batch;
+    struct pending *v; /* put: where each object goes */
+};
+
+static int get_one(void *ctx, size_t i, struct err *e)
 {
+    const struct copying *all = ctx;
+    const struct store_transfer *at = &all->batch->v[i];
     SCOPE_FD int fd = -1;
     SCOPE(newfile_discard) struct newfile to = NEWFILE_NONE;
     SCOPE_FREE char *what = xasprintf("s3://%s/%s", at->bucket, at->key);
     int rc = stop_check(e);
-    rc = rc ? rc : open_object(f, at->bucket, at->key, &fd, e);
+    rc = rc ? rc : open_object(all->f, at->bucket, at->key, &fd, e);
     rc = rc ? rc : newfile_open_path(&to, at->path, e);
     rc = rc ? rc : io_copy(fd, to.fd, at->size, false, what, e);
-    return rc ? rc : newfile_commit(&to, 0, e);
+    rc = rc ? rc : newfile_commit(&to, 0, e);
+    if (rc == 0) {
+        progress_add(all->batch->progress, 1, (int64_t)at->size);
+    }
+    return rc;
 }
 
 static int folder_get(void *self, struct store_batch *batch, struct err *e)
 {
-    for (size_t i = 0; i < batch->n; i++) {
-        int rc = get_one(self, &batch->v[i], e);
-        if (rc != 0) {
-            batch->failed = i;
-            return rc;
-        }
-        progress_add(batch->progress, 1, (int64_t)batch->v[i].size);
-    }
-    return 0;
+    struct copying all = {.f = self, .batch = batch};
+    return crew_run(batch->n, get_one, &all, &batch->failed, e);
 }
 
 static int folder_read(void *self, const struct store_transfer *from, store_sink *sink, void *ctx,
@@ -170,6 +182,15 @@ static int make_stage_dir(struct folder *f, struct err *e)
     return hidden_make(&f->stage, f->root_fd, f->root, e);
 }
 
+static void forget_pending(struct folder *f, size_t first)
+{
+    for (size_t i = first; i < f->n; i++) {
+        free(f->v[i].temp);
+        free(f->v[i].final);
+    }
+    f->n = first;
+}
+
 /* The bytes of an object under its temporary name. */
 static int fill(const struct store_transfer *at, int to, const char *what, struct err *e)
 {
@@ -180,44 +201,73 @@ static int fill(const struct store_transfer *at, int to, const char *what, struc
     }
     SCOPE_FD int from = open(at->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
     return from < 0 ? err_sys(e, ERR_OUTPUT, errno, "%s", at->path)
-                    : io_copy(from, to, at->size, true, what, e);
+                    : io_copy(from, to, at->size, at->size >= FLUSH_MIN, what, e);
 }
 
-static int put_one(struct folder *f, const struct store_transfer *at, struct err *e)
+static int put_one(void *ctx, size_t i, struct err *e)
 {
-    SCOPE_FREE char *final = NULL;
+    const struct copying *all = ctx;
+    const struct store_transfer *at = &all->batch->v[i];
+    const char *temp = all->v[i].temp;
     int rc = stop_check(e);
-    rc = rc ? rc : key_path(at->bucket, at->key, ERR_OUTPUT, &final, e);
-    rc = rc || f->stage.name ? rc : make_stage_dir(f, e);
     if (rc != 0) {
         return rc;
     }
-    SCOPE_FREE char *temp = xasprintf("%s/%zu", f->stage.name, f->n);
-    SCOPE_FD int fd = openat(f->root_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    SCOPE_FD int fd = openat(all->f->root_fd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
-        return err_sys(e, ERR_OUTPUT, errno, "create %s/%s", f->root, temp);
+        return err_sys(e, ERR_OUTPUT, errno, "create %s/%s", all->f->root, temp);
     }
-    f->v = vec_room(f->v, f->n, &f->cap, sizeof *f->v);
-    f->v[f->n++] = (struct pending){.temp = TAKE_PTR(temp), .final = TAKE_PTR(final)};
     SCOPE_FREE char *what = xasprintf("s3://%s/%s", at->bucket, at->key);
     rc = fill(at, fd, what, e);
     if (rc == 0 && close_now(&fd) != 0) {
         rc = err_sys(e, ERR_OUTPUT, errno, "close %s", what);
     }
+    if (rc == 0) {
+        progress_add(all->batch->progress, 1, (int64_t)at->size);
+    }
     return rc;
 }
 
+/* Adds an object to what waits for the commit. */
+static int plan_put(struct folder *f, const struct store_transfer *at, struct err *e)
+{
+    SCOPE_FREE char *final = NULL;
+    int rc = key_path(at->bucket, at->key, ERR_OUTPUT, &final, e);
+    if (rc != 0) {
+        return rc;
+    }
+    SCOPE_FREE char *dir = xasprintf("%s/%zu", f->stage.name, f->made / STAGE_FOLDER);
+    if (f->made % STAGE_FOLDER == 0 && mkdirat(f->root_fd, dir, 0700) != 0) {
+        return err_sys(e, ERR_OUTPUT, errno, "create folder %s/%s", f->root, dir);
+    }
+    f->v = vec_room(f->v, f->n, &f->cap, sizeof *f->v);
+    f->v[f->n++] =
+        (struct pending){.temp = xasprintf("%s/%zu", dir, f->made++), .final = TAKE_PTR(final)};
+    return 0;
+}
+
+/* All keys are good ones before the first byte is written. What fails on the way stays out of the
+ * commit: its temporaries go with the store. */
 static int folder_put(void *self, struct store_batch *batch, struct err *e)
 {
-    for (size_t i = 0; i < batch->n; i++) {
-        int rc = put_one(self, &batch->v[i], e);
-        if (rc != 0) {
-            batch->failed = i;
-            return rc;
-        }
-        progress_add(batch->progress, 1, (int64_t)batch->v[i].size);
+    struct folder *f = self;
+    const size_t first = f->n;
+    if (batch->n == 0) {
+        return 0;
     }
-    return 0;
+    int rc = f->stage.name ? 0 : make_stage_dir(f, e);
+    for (size_t i = 0; rc == 0 && i < batch->n; i++) {
+        rc = plan_put(f, &batch->v[i], e);
+        batch->failed = rc ? i : batch->failed;
+    }
+    if (rc == 0) {
+        struct copying all = {.f = f, .batch = batch, .v = f->v + first};
+        rc = crew_run(batch->n, put_one, &all, &batch->failed, e);
+    }
+    if (rc != 0) {
+        forget_pending(f, first);
+    }
+    return rc;
 }
 
 static int sync_path(const struct folder *f, const char *path, struct err *e)
@@ -275,12 +325,17 @@ static int move_across(const struct folder *f, const struct pending *p, struct e
 
 static int commit_one(const struct folder *f, const struct pending *p, struct err *e)
 {
-    SCOPE_FREE char *dir = path_parent(p->final);
-    if (io_mkdirs(f->root_fd, dir) != 0) {
-        return err_sys(e, ERR_OUTPUT, errno, "create folder %s/%s", f->root, dir);
-    }
     if (renameat(f->root_fd, p->temp, f->root_fd, p->final) == 0) {
         return 0;
+    }
+    if (errno == ENOENT) { /* only the first object of a folder has to make it */
+        SCOPE_FREE char *dir = path_parent(p->final);
+        if (io_mkdirs(f->root_fd, dir) != 0) {
+            return err_sys(e, ERR_OUTPUT, errno, "create folder %s/%s", f->root, dir);
+        }
+        if (renameat(f->root_fd, p->temp, f->root_fd, p->final) == 0) {
+            return 0;
+        }
     }
     if (errno != EXDEV) {
         return err_sys(e, ERR_OUTPUT, errno, "rename to %s/%s", f->root, p->final);
@@ -322,7 +377,7 @@ static int folder_remove(void *self, const char *bucket, const struct strvec *ke
     for (size_t i = 0; i < keys->n; i++) {
         SCOPE_FREE char *path = NULL;
         int rc = key_path(bucket, keys->v[i], ERR_OUTPUT, &path, e);
-        if (rc != 0) {
+        if (!path) {
             return rc;
         }
         if (unlinkat(f->root_fd, path, 0) != 0 && errno != ENOENT) {
@@ -339,10 +394,7 @@ static void folder_close(void *self)
 {
     struct folder *f = self;
     (void)hidden_remove(&f->stage);
-    for (size_t i = 0; i < f->n; i++) {
-        free(f->v[i].temp);
-        free(f->v[i].final);
-    }
+    forget_pending(f, 0);
     free(f->v);
     free(f->root);
     scope_close(&f->root_fd);

@@ -6,6 +6,7 @@
 
 #include <sys/file.h>
 
+#include "base/signals.h"
 #include "store/store.h"
 
 static struct job job;
@@ -227,6 +228,49 @@ static void test_many_objects(void **state)
     assert_int_equal(count_entries(at->fd, "b/k"), 40);
 }
 
+/* A batch on several threads: all of it arrives; of several failures the first is told, and nothing
+ * of a batch that failed is ever published. */
+static void test_batches(void **state)
+{
+    (void)state;
+    enum { N = 300 };
+    static char keys[N][32];
+    static char paths[N][128];
+    static struct store_transfer v[N];
+    for (size_t i = 0; i < N; i++) {
+        (void)snprintf(keys[i], sizeof keys[i], "d%zu/%03zu", i / 50, i);
+        (void)snprintf(paths[i], sizeof paths[i], "%s/out/%s", at->path, keys[i]);
+        v[i] = (struct store_transfer){.bucket = "b", .key = keys[i], .bytes = keys[i]};
+        v[i].size = strlen(keys[i]);
+    }
+    struct store_batch batch = {.v = v, .n = N, .failed = N};
+    v[77].path = v[200].path = "/nowhere/at/all";
+    assert_failed(store.ops->put(store.self, &batch, &e), &e, ERR_OUTPUT, "/nowhere/at/all");
+    assert_int_equal(batch.failed, 77);
+    assert_ok(commit(), &e);
+    expect_list("", "");
+    v[77].path = v[200].path = NULL;
+    batch.failed = N;
+    assert_ok(store.ops->put(store.self, &batch, &e), &e);
+    assert_ok(commit(), &e);
+    assert_int_equal(batch.failed, N);
+    for (size_t i = 0; i < N; i++) {
+        v[i].path = paths[i];
+    }
+    assert_ok(store.ops->get(store.self, &batch, &e), &e);
+    for (size_t i = 0; i < N; i++) {
+        assert_file(AT_FDCWD, paths[i], keys[i]);
+    }
+    v[201].size = v[33].size = 100;
+    assert_failed(store.ops->get(store.self, &batch, &e), &e, ERR_INPUT,
+                  "s3://b/d0/033: became shorter");
+    assert_int_equal(batch.failed, 33);
+    stop_set_deadline(1);
+    assert_failed(store.ops->get(store.self, &batch, &e), &e, ERR_TIMEOUT, "time is over");
+    assert_failed(store.ops->put(store.self, &batch, &e), &e, ERR_TIMEOUT, "time is over");
+    stop_set_deadline(0);
+}
+
 static void test_close_without_commit(void **state)
 {
     (void)state;
@@ -391,6 +435,7 @@ int main(void)
         TEST(test_read_and_look),
         TEST(test_remove),
         TEST(test_many_objects),
+        TEST(test_batches),
         TEST(test_close_without_commit),
         TEST(test_put_makes_the_bucket),
         TEST(test_keys_that_are_no_paths),
