@@ -74,11 +74,15 @@ static const char *amazon_domain(const char *region)
     return str_starts(region, "cn-") ? "amazonaws.com.cn" : "amazonaws.com";
 }
 
+/* Labels of a host name, with what some servers allow beyond the rules. Anything else would end the
+ * name, and what follows be another host. */
+static const char HOST_TEXT[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+
 static bool is_virtual(const struct address *a, const char *bucket)
 {
     switch (a->addressing) {
     case ADDRESS_PATH: return false;
-    case ADDRESS_VIRTUAL: return true;
+    case ADDRESS_VIRTUAL: return bucket[0] != '.' && bucket[strspn(bucket, HOST_TEXT)] == '\0';
     case ADDRESS_AUTO: break;
     }
     return !a->endpoint && fits_host(bucket);
@@ -114,26 +118,48 @@ void address_url(const struct address *a, const char *bucket, const char *key, c
     }
 }
 
-/* "https://host:port" of a URL, its host without port as [*host, *host + *n). NULL: none. */
+/* Bytes of the host that `text` begins with: of a name, an IPv4 or a bracketed IPv6 address. */
+static size_t host_length(const char *text)
+{
+    if (text[0] != '[') {
+        return strspn(text, HOST_TEXT);
+    }
+    size_t n = strspn(text + 1, "0123456789abcdefABCDEF:.");
+    return n > 0 && text[1 + n] == ']' ? n + 2 : 0;
+}
+
+/* "https://host:port" of a URL, its host without port as [*host, *host + *n). NULL: none that
+ * everybody reads alike. */
 static char *base_of(const char *url, const char **host, size_t *n)
 {
     const char *start = str_starts(url, "http://")    ? url + 7
                         : str_starts(url, "https://") ? url + 8
-                                                      : NULL;
-    size_t end = start ? strcspn(start, "/?#") : 0;
-    if (!start || end == 0 || memchr(start, '@', end)) {
+                                                      : "";
+    size_t length = host_length(start);
+    size_t port = start[length] == ':' ? strspn(start + length + 1, "0123456789") : 0;
+    size_t end = length + (port > 0 ? port + 1 : 0);
+    if (length == 0 || port > 5 || (start[end] && !strchr("/?#", start[end]))) {
         return NULL;
     }
     *host = start;
-    *n = start[0] == '[' ? strcspn(start, "]/?#") + 1 : strcspn(start, ":/?#");
+    *n = length;
     return xstrndup(url, (size_t)(start - url) + end);
 }
 
-/* Is a host the other one, or a name below it? */
+bool address_is_endpoint(const char *url)
+{
+    const char *host = NULL;
+    size_t n = 0;
+    SCOPE_FREE char *base = base_of(url, &host, &n);
+    return str_same(base, url);
+}
+
+/* Is a host the other one, or a name below it? Below an address there is nothing. */
 static bool below(const char *host, size_t n, const char *domain, size_t m)
 {
+    bool address = domain[0] == '[' || strspn(domain, "0123456789.") == m;
     return n >= m && strncasecmp(host + n - m, domain, m) == 0 &&
-           (n == m || host[n - m - 1] == '.');
+           (n == m || (!address && host[n - m - 1] == '.'));
 }
 
 static bool is_trusted(const struct address *a, const char *url, const char *host, size_t n)
@@ -161,17 +187,18 @@ static struct bucket_at *note(struct address *a, const char *bucket)
     return &a->v[a->n++];
 }
 
-static bool is_region(const char *text)
+bool address_is_region(const char *text)
 {
     size_t n = strlen(text);
-    return n > 0 && n <= 63 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
+    return n > 0 && n <= 63 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == n &&
+           text[0] != '-' && text[n - 1] != '-';
 }
 
 int address_learn(struct address *a, const char *bucket, const char *region, const char *url,
                   struct err *e)
 {
     int news = 0;
-    if (region && is_region(region) && strcmp(region, address_region(a, bucket)) != 0) {
+    if (region && address_is_region(region) && strcmp(region, address_region(a, bucket)) != 0) {
         struct bucket_at *at = note(a, bucket);
         free(at->region);
         at->region = xstrdup(region);

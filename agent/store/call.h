@@ -65,6 +65,8 @@ struct call {
     int (*data)(struct call *, const void *bytes, size_t n, struct err *e); /* NULL: into `text` */
     void (*again)(struct call *); /* before another try: forget the data, or ask for the rest */
     bool resumes;                 /* `again` asks for the rest: a try that got some is progress */
+    int (*check)(struct call *, struct err *e); /* NULL or: is what came what is stored? If not,
+                                                 * another try may mend it */
     int (*done)(struct call *, struct err *e);
     void (*drop)(struct call *); /* called once, after all: frees it */
     void *ctx;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/scope.h"
+#include "base/signals.h"
 
 /* Of one try to get credentials; the endpoint is on this machine. */
 enum { FETCH_TIMEOUT_MS = 5000, FETCH_TRIES = 3 };
@@ -34,15 +35,31 @@ static size_t add_body(char *bytes, size_t one, size_t n, void *arg)
     return n;
 }
 
+struct fetch_watch {
+    const struct caller *c;
+    struct err stopped; /* ERR_NONE: not stopped */
+};
+
+/* libcurl asks about once a second, and whenever something moves. */
+static int fetch_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    struct fetch_watch *watch = arg;
+    (void)a;
+    (void)b;
+    (void)c;
+    (void)d;
+    return watch->c->hurry_ns == 0 && stop_check(&watch->stopped) != 0;
+}
+
 int caller_fetch(void *ctx, const char *url, const char *authorization, struct str *body,
                  long *status, struct err *e)
 {
-    (void)ctx;
+    struct fetch_watch watch = {.c = ctx};
     CURL *easy = curl_easy_init();
     SCOPE_FREE char *line = authorization ? xasprintf("Authorization: %s", authorization) : NULL;
     struct curl_slist *headers = line ? curl_slist_append(NULL, line) : NULL;
     CURLcode code = CURLE_FAILED_INIT;
-    for (int i = 0; easy && i < FETCH_TRIES; i++) {
+    for (int i = 0; easy && i < FETCH_TRIES && !watch.stopped.code; i++) {
         str_clear(body);
         (void)curl_easy_setopt(easy, CURLOPT_URL, url);
         (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -52,6 +69,9 @@ int caller_fetch(void *ctx, const char *url, const char *authorization, struct s
         (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
         (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, add_body);
         (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, body);
+        (void)curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+        (void)curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, fetch_progress);
+        (void)curl_easy_setopt(easy, CURLOPT_XFERINFODATA, &watch);
         code = curl_easy_perform(easy);
         (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, status);
         if (code == CURLE_OK && *status < 500 && *status != 429) {
@@ -60,6 +80,9 @@ int caller_fetch(void *ctx, const char *url, const char *authorization, struct s
     }
     curl_slist_free_all(headers);
     curl_easy_cleanup(easy);
+    if (watch.stopped.code) {
+        return err_take(e, &watch.stopped);
+    }
     return code == CURLE_OK ? 0
                             : err_set(e, ERR_INTERNAL, "the container's credentials endpoint: %s",
                                       curl_easy_strerror(code));
@@ -87,6 +110,28 @@ static int choose_trust(struct caller *c, const char *named, struct err *e)
     return 0;
 }
 
+/* agent.ini's endpoint has been looked at; where the others come from, say so. */
+static int check_place(const struct s3_settings *s, const char *endpoint, const char *region,
+                       struct err *e)
+{
+    if (endpoint && !address_is_endpoint(endpoint)) {
+        return err_set(e, ERR_CONFIG,
+                       "the endpoint %s (%s) is not http://HOST[:PORT] or https://HOST[:PORT]",
+                       QUOTED(endpoint),
+                       s->endpoint ? "[store] endpoint"
+                                   : "AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or endpoint_url in "
+                                     "the profile");
+    }
+    if (s->region && !address_is_region(s->region)) {
+        return err_set(e, ERR_CONFIG, "[store] region: %s is no region: write it as in %s",
+                       QUOTED(s->region), "ap-northeast-1");
+    }
+    return endpoint || region ? 0
+                              : err_set(e, ERR_CONFIG,
+                                        "no region: set [store] region, AWS_REGION or the "
+                                        "profile's region");
+}
+
 /* What agent.ini says wins over the environment and the profile. */
 static int settle(struct caller *c, struct err *e)
 {
@@ -95,16 +140,13 @@ static int settle(struct caller *c, struct err *e)
     int rc = credentials_settings(&found, c->environment, e);
     const char *endpoint = s->endpoint ? s->endpoint : found.endpoint;
     const char *region = s->region ? s->region : found.region;
-    if (rc == 0 && !endpoint && !region) {
-        return err_set(e, ERR_CONFIG,
-                       "no region: set [store] region, AWS_REGION or the profile's region");
-    }
     c->address = (struct address){.endpoint = endpoint ? xstrdup(endpoint) : NULL,
                                   .region = xstrdup(region ? region : "us-east-1"),
                                   .addressing = s->addressing};
     for (size_t n = endpoint ? strlen(endpoint) : 0; n > 0 && endpoint[n - 1] == '/'; n--) {
         c->address.endpoint[n - 1] = '\0';
     }
+    rc = rc ? rc : check_place(s, c->address.endpoint, region, e);
     rc = rc ? rc : choose_trust(c, s->ca_bundle ? s->ca_bundle : found.ca_bundle, e);
     return rc ? rc : credentials_find(&c->credentials, c->environment, caller_fetch, c, e);
 }

@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/scope.h"
+#include "store/address.h"
 #include "store/profile.h"
 
 /* Keys of Amazon's have 20 and 40 bytes, tokens up to some thousands; other services differ. */
@@ -504,14 +505,12 @@ static char *first_of(char *const *environment, const char *one, const char *two
 /* A region becomes a part of host names: nothing in it may end or change one. */
 static int check_region(const char *region, struct err *e)
 {
-    size_t n = strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-");
-    if (region[n] || n > 63 || region[0] == '-' || region[n - 1] == '-') {
-        return err_set(e, ERR_CONFIG,
-                       "%s is no region (AWS_REGION, AWS_DEFAULT_REGION, or region in the "
-                       "profile): write it as in ap-northeast-1",
-                       QUOTED(region));
-    }
-    return 0;
+    return address_is_region(region)
+               ? 0
+               : err_set(e, ERR_CONFIG,
+                         "%s is no region (AWS_REGION, AWS_DEFAULT_REGION, or region in the "
+                         "profile): write it as in ap-northeast-1",
+                         QUOTED(region));
 }
 
 int credentials_settings(struct credentials_settings *out, char *const *environment, struct err *e)

@@ -30,7 +30,8 @@ struct s3_upload {
     size_t done;        /* parts that are there */
     uint64_t part_size; /* bytes of all but the last */
     bool visible;       /* committed */
-    bool unsure;        /* its end was asked for twice, the first answer was lost */
+    bool unsure;        /* when its end was asked for it was gone: ended by a try whose answer
+                         * was lost? */
 };
 
 struct s3 {

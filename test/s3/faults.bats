@@ -1,0 +1,339 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # status, output, stderr: common.bash's
+# The S3 store when servers and networks fail: what is tried again succeeds, what is not ends in one error, and
+# nothing half-done is left on either side.
+load s3.bash
+
+SLOW='{"status": 503, "body": "<Error><Code>SlowDown</Code><Message>less</Message><RequestId>RQ7</RequestId></Error>"}'
+BROKEN='{"status": 500, "body": "<Error><Code>InternalError</Code></Error>"}'
+
+# assert_happened: every rule of a limited count was used up.
+assert_happened() {
+    local rules
+    rules=$(proxy_control faults)
+    "$PYTHON" -c 'import json, sys
+sys.exit(any(r["count"] > 0 for r in json.loads(sys.argv[1])))' "$rules" || {
+        echo "did not happen: $rules"
+        return 1
+    }
+}
+
+# ---- what mends ----
+
+# two_objects: in/small and in/big, of two ranges, are the input.
+two_objects() {
+    object in/small 'a small object'
+    noise in/big $((PART + 100000))
+    input in in s3://bucket/in/
+}
+
+# mends_staging RULE...: with these faults, each of its own, the job is as without them.
+mends_staging() {
+    local rule
+    push_store
+    MIRRORED=
+    for rule; do
+        printf -- '---- %s\n' "$rule"
+        rm -rf "$ML/processing/in"
+        faults "[$rule]"
+        job -- true
+        assert_status 0
+        diff -r "$STORE/bucket/in" "$ML/processing/in"
+        assert_happened
+        assert_clean
+    done
+}
+
+@test "a list mends: throttled, failing, cut, truncated, dropped, garbled" {
+    object in/a
+    object in/b
+    input in in s3://bucket/in/
+    mends_staging '{"path": "list-type", "count": 2, "action": '"$SLOW"'}' \
+        '{"path": "list-type", "count": 2, "action": '"$BROKEN"'}' \
+        '{"path": "list-type", "action": {"cut_after": 100}}' \
+        '{"path": "list-type", "action": {"truncate": 1, "reset": true}}' \
+        '{"path": "list-type", "count": 2, "action": {"drop": true}}' \
+        '{"path": "list-type", "action": {"raw": "what?\r\n"}}' \
+        '{"path": "list-type", "action": {"status": 429}}'
+}
+
+@test "a small object mends: throttled, failing, cut, dropped, garbled, damaged on the way" {
+    object in/small 'a small object'
+    object in/other 'another'
+    input in in s3://bucket/in/
+    mends_staging '{"path": "/in/small", "count": 2, "action": '"$SLOW"'}' \
+        '{"path": "/in/small", "count": 2, "action": '"$BROKEN"'}' \
+        '{"path": "/in/small", "count": 2, "action": {"cut_after": 3}}' \
+        '{"path": "/in/small", "action": {"truncate": 1, "reset": true}}' \
+        '{"path": "/in/small", "action": {"drop": true}}' \
+        '{"path": "/in/", "count": 2, "action": {"drop": true, "reset": true}}' \
+        '{"path": "/in/small", "action": {"raw": "HTTP/9 what\r\n\r\n"}}' \
+        '{"path": "/in/small", "action": {"lose_answer": true}}' \
+        '{"path": "/in/small", "action": {"flip_byte": 5}}'
+}
+
+@test "a range mends alone: throttled, failing, cut, truncated, dropped" {
+    two_objects
+    mends_staging '{"path": "/in/big", "count": 2, "action": '"$SLOW"'}' \
+        '{"path": "/in/big", "action": {"cut_after": 1000000}}' \
+        '{"path": "/in/big", "count": 2, "action": {"truncate": 10, "reset": true}}' \
+        '{"path": "/in/big", "skip": 1, "action": {"drop": true}}'
+    assert_logged 'sum("range" in r["headers"] for r in log) == 3' # and the other one not again
+}
+
+# waited_for PATH: the seconds from its first request to its second, for logged.
+waited_for() {
+    printf '[r["began"] for r in log if r["path"] == "%s"][1] - [r["began"] for r in log if r["path"] == "%s"][0]' "$1" "$1"
+}
+
+@test "who does not go on is left after store.timeout, and asked again" {
+    two_objects
+    export PROCAGENT_STORE_TIMEOUT=1s
+    mends_staging '{"path": "/in/small", "action": {"delay_ms": 20000}},
+        {"path": "/in/big", "action": {"delay_ms": 20000, "stall_after": 200000}}'
+    assert_logged "1 <= $(waited_for /bucket/in/small) < 5"
+    assert_logged "sum(r['path'] == '/bucket/in/big' for r in log) == 3" # libcurl's mean is of five seconds
+}
+
+# mends_publishing RULE...
+mends_publishing() {
+    local rule
+    MIRRORED=''
+    for rule; do
+        printf -- '---- %s\n' "$rule"
+        s3_python 'for key in server.objects(b"bucket"): server.call("DELETE", b"bucket", key)'
+        faults "[$rule]"
+        job -- true
+        assert_status 0
+        assert_happened
+        assert_no_uploads
+        rm -rf "$WORK/is"
+        mkdir -p "$WORK/is/bucket"
+        mirror pull "$WORK/is" "$MOTO_URL"
+        diff -r "$OUT" "$WORK/is/bucket/out"
+    done
+}
+
+@test "an upload in parts mends: its begin, its parts, its end, each in every way" {
+    produces big $((PART + 100000))
+    output out output s3://bucket/out
+    push_store
+    mends_publishing '{"path": "uploads=", "count": 2, "action": '"$SLOW"'}' \
+        '{"path": "uploads=", "action": {"drop": true}}' \
+        '{"path": "partNumber=2", "count": 2, "action": '"$BROKEN"'}' \
+        '{"path": "partNumber=1", "count": 2, "action": {"cut_request_after": 1000000}}' \
+        '{"path": "partNumber=1", "action": {"cut_request_after": 1000000, "reset": true}}' \
+        '{"path": "partNumber=2", "action": {"lose_answer": true}}' \
+        '{"path": "partNumber=1", "action": {"status": 400, "body": "<Error><Code>RequestTimeout</Code></Error>"}}' \
+        '{"method": "POST", "path": "uploadId=", "count": 2, "action": '"$BROKEN"'}' \
+        '{"method": "POST", "path": "uploadId=", "action": {"garbage": "<Error><Code>InternalError</Code></Error>"}}' \
+        '{"method": "POST", "path": "uploadId=", "action": {"drop": true}}'
+}
+
+@test "the end of an upload, done with its answer lost, is seen to be done" {
+    produces big $((PART + 100000))
+    output out output s3://bucket/out
+    push_store
+    local end='"method": "POST", "path": "uploadId="' gone='{"status": 404, "body": "<Error><Code>NoSuchUpload</Code></Error>"}'
+    local first
+    for first in '{"lose_answer": true}' '{"cut_after": 50}' '{"lose_answer": true, "reset": true}'; do
+        mends_publishing "{$end, \"action\": $first}, {$end, \"action\": $gone}"
+        assert_logged '[r["method"] for r in log[-3:]] == ["POST", "POST", "HEAD"]'
+    done
+}
+
+@test "a small upload mends: throttled, failing, cut, its answer lost" {
+    produces small 1000
+    output out output s3://bucket/out
+    push_store
+    mends_publishing '{"method": "PUT", "count": 2, "action": '"$SLOW"'}' \
+        '{"method": "PUT", "count": 2, "action": '"$BROKEN"'}' \
+        '{"method": "PUT", "action": {"cut_request_after": 10}}' \
+        '{"method": "PUT", "action": {"lose_answer": true, "reset": true}}' \
+        '{"method": "PUT", "action": {"status": 409, "body": "<Error><Code>OperationAborted</Code></Error>"}}'
+}
+
+# ---- what does not ----
+
+# staging_fails RULE REGEX: nothing ran, and no file of the failed object is there.
+staging_fails() {
+    printf -- '---- %s\n' "$1"
+    rm -rf "$ML/processing/in" "$ML/output"
+    faults "[$1]"
+    job -- touch "$WORK/started"
+    assert_failed "$2"
+    assert_happened
+    refute test -e "$WORK/started"
+    refute test -e "$ML/processing/in/small"
+}
+
+@test "a server that fails for ever: one error with object, status, request and the number of tries" {
+    object in/small
+    input in in s3://bucket/in/
+    staging_fails '{"path": "/in/small", "count": -1, "action": '"$SLOW"'}' \
+        'after 3 tries: s3://bucket/in/small: get: HTTP 503 SlowDown: less \(request RQ7\)'
+    assert_logged 'sum("/in/small" in r["path"] for r in log) == 3'
+    staging_fails '{"path": "list-type", "count": -1, "action": '"$BROKEN"'}' \
+        'after 3 tries: s3://bucket/in/: list: HTTP 500 InternalError'
+    staging_fails '{"path": "/in/small", "count": -1, "action": {"drop": true}}' 'after 3 tries: s3://bucket/in/small: get: '
+    staging_fails '{"path": "/in/small", "count": -1, "action": {"flip_byte": 0}}' \
+        'after 3 tries: s3://bucket/in/small: what came is not what is stored: its MD5 is '
+    PROCAGENT_STORE_RETRIES=0 staging_fails '{"path": "/in/small", "action": '"$SLOW"'}' 's3://bucket/in/small: get: HTTP 503'
+    assert_logged 'sum("/in/small" in r["path"] for r in log) == 1'
+    refute grep -q 'tries' <<<"$stderr"
+}
+
+@test "what no try mends is asked once" {
+    object in/small
+    input in in s3://bucket/in/
+    local status code
+    while read -r status code; do
+        staging_fails '{"path": "/in/small", "action": {"status": '"$status"', "body": "<Error><Code>'"$code"'</Code></Error>"}}' \
+            "s3://bucket/in/small: get: HTTP $status $code"
+        assert_logged 'sum("/in/small" in r["path"] for r in log) == 1'
+    done <<'CODES'
+400 InvalidRequest
+403 AccessDenied
+403 InvalidObjectState
+404 NoSuchKey
+405 MethodNotAllowed
+501 NotImplemented
+CODES
+}
+
+@test "an object that changes between list and get, or between two ranges, is one error" {
+    two_objects
+    staging_fails '{"path": "/in/small", "action": {"change_etag": "\"other\""}}' \
+        's3://bucket/in/small was changed while it was read .ETag "[0-9a-f]{32}", now "other"'
+    rm "$STORE/bucket/in/small"
+    staging_fails '{"path": "/in/big", "skip": 1, "action": {"change_etag": "\"other\""}}' 's3://bucket/in/big was changed'
+    refute test -e "$ML/processing/in/big"
+}
+
+@test "an object that is really put anew while it is read is one error" {
+    object in/small
+    input in in s3://bucket/in/
+    faults '[{"path": "/in/small", "action": {"delay_ms": 1500}}]'
+    start_agent -- true
+    until_true 20 eval 'logged "[r for r in log if \"/in/small\" in r[\"path\"]]" | grep -q GET'
+    put_key in/small 'something else'
+    end_agent
+    stderr=$(cat "$WORK/stderr") output=''
+    assert_failed 's3://bucket/in/small: get: HTTP 412 PreconditionFailed.*it was changed while it was read'
+}
+
+# lists KEY SIZE: a rule that answers a list with this one object.
+lists() {
+    printf '{"path": "list-type", "action": {"garbage": "<ListBucketResult><IsTruncated>false</IsTruncated>'
+    printf '<Contents><Key>%s</Key><Size>%s</Size></Contents></ListBucketResult>"}}' "$1" "$2"
+}
+
+@test "more or fewer bytes than listed, or a server without ranges, is one error" {
+    object in/small 0123456789
+    input in in s3://bucket/in/
+    staging_fails "$(lists in/small 9)" 's3://bucket/in/small: 9 bytes were expected, 10 are sent'
+    staging_fails "$(lists in/small 11)" 's3://bucket/in/small: 11 bytes were expected, 10 are sent'
+    staging_fails "$(lists in/small 0)" 's3://bucket/in/small: 0 bytes were expected, 10 are sent'
+    staging_fails "$(lists in/small 9)"', {"path": "/in/small", "action": {"raw": "HTTP/1.1 200 OK\r\n\r\n0123456789"}}' \
+        's3://bucket/in/small: more bytes than announced'
+    staging_fails "$(lists in/small 11)"', {"path": "/in/small", "count": 3, "action": {"raw": "HTTP/1.1 200 OK\r\n\r\n0123"}}' \
+        'after 3 tries: s3://bucket/in/small: 4 of 11 bytes came'
+    staging_fails "$(lists in/small $((PART + 5)))"', {"path": "/in/small", "action": {"status": 200, "body": "x"}}' \
+        's3://bucket/in/small: the server does not answer ranges .HTTP 200'
+}
+
+@test "lists that are none: one error that says where" {
+    object in/small
+    input in in s3://bucket/in/
+    local body
+    while IFS='|' read -r body regex; do
+        staging_fails '{"path": "list-type", "action": {"garbage": "'"$body"'"}}' "s3://bucket/in/: list: $regex"
+    done <<'BODIES'
+|not S3's XML: the body is empty
+<html><body>Welcome</body></html>|not S3's XML: line 1: <html> where <ListBucketResult> belongs
+<ListBucketResult><IsTruncated>fal|not S3's XML: line 1: 
+<!DOCTYPE x [<!ENTITY a 'b'>]><ListBucketResult/>|not S3's XML: line 1: a document type
+<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>|not S3's XML: .*NextContinuationToken
+<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>in/a</Key><Size>-1</Size></Contents></ListBucketResult>|not S3's XML: .*<Size> "-1"
+{}|not S3's XML: line 1
+BODIES
+    staging_fails "$(lists other/small 5)" 'list of s3://bucket/in/: the server lists "other/small", which is not below it'
+    body='<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken></ListBucketResult>'
+    staging_fails '{"path": "list-type", "count": 2, "action": {"garbage": "'"$body"'"}}' \
+        's3://bucket/in/: list: the server begins the same page again'
+    body='<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>'
+    staging_fails '{"path": "list-type", "action": {"garbage": "'"$body"'"}}' 'nothing matches s3://bucket/in/'
+}
+
+@test "many objects that all fail: the number of requests is bounded" {
+    local i
+    mkdir -p "$STORE/bucket/in"
+    for i in {1..64}; do echo "$i" >"$STORE/bucket/in/$i"; done
+    input in in s3://bucket/in/
+    export PROCAGENT_STORE_RETRIES=100 PROCAGENT_STORE_CONNECTIONS=32
+    staging_fails '{"path": "/in/", "count": -1, "action": '"$SLOW"'}' 's3://bucket/in/[0-9]+: get: HTTP 503 SlowDown'
+    assert_logged '64 < len(log) <= 1 + 64 + 100' # the budget is a hundred retries
+}
+
+# publishing_fails RULE REGEX
+publishing_fails() {
+    printf -- '---- %s\n' "$1"
+    rm -rf "$ML/output"
+    faults "[$1]"
+    job -- true
+    assert_failed "$2"
+    assert_happened
+}
+
+@test "an upload that fails is aborted, nothing is seen, what was there stays" {
+    object out/big old
+    object out/small old
+    produces big $((PART + 100000))
+    produces small 100
+    output out output s3://bucket/out
+    publishing_fails '{"path": "partNumber=2", "count": -1, "action": '"$SLOW"'}' \
+        'after 3 tries: s3://bucket/out/big: upload: HTTP 503 SlowDown: less \(request RQ7\)'
+    assert_logged 'log[-1]["method"] == "DELETE" and "uploadId=" in log[-1]["path"]'
+    publishing_fails '{"path": "partNumber=1", "action": {"status": 403, "body": "<Error><Code>AccessDenied</Code></Error>"}}' \
+        's3://bucket/out/big: upload: HTTP 403 AccessDenied'
+    publishing_fails '{"path": "partNumber=1", "action": {"headers": {"ETag": null}}}' \
+        's3://bucket/out/big: the server gives part 1 no ETag'
+    publishing_fails '{"path": "uploads=", "action": {"garbage": "<html/>"}}' \
+        "s3://bucket/out/big: not S3's XML: line 1: <html>"
+    publishing_fails '{"path": "uploads=", "action": {"status": 403}}' \
+        's3://bucket/out/big: begin of the upload: HTTP 403 AccessDenied'
+    [ "$(cat "$STORE/bucket/out/big" "$STORE/bucket/out/small")" = oldold ]
+}
+
+@test "a commit that fails half-way says how much is in place" {
+    local i
+    for i in 1 2 3 4; do produces "$i" 100; done
+    produces big $((PART + 1))
+    output out output s3://bucket/out
+    export PROCAGENT_STORE_CONNECTIONS=1
+    publishing_fails '{"method": "PUT", "path": "/out/3", "count": -1, "action": '"$SLOW"'}' \
+        '3 of 5 objects are already in place: after 3 tries: s3://bucket/out/3: put: HTTP 503'
+    assert_objects out/1 out/2 out/4 # 4 went while 3 waited
+    publishing_fails '{"method": "POST", "path": "uploadId=", "count": -1, "action": '"$BROKEN"'}' \
+        '4 of 5 objects are already in place: after 3 tries: s3://bucket/out/big: end of the upload: HTTP 500'
+    assert_objects out/1 out/2 out/3 out/4
+}
+
+@test "an upload that is gone, and an object that is not it: an error" {
+    produces big $((PART + 1))
+    output out output s3://bucket/out
+    local gone='"method": "POST", "path": "uploadId=", "action": {"status": 404, "body": "<Error><Code>NoSuchUpload</Code></Error>"}'
+    publishing_fails "{$gone}" 'the upload is gone: s3://bucket/out/big: look: HTTP 404 NotFound'
+    object out/big other
+    publishing_fails "{$gone}" 'the upload is gone: s3://bucket/out/big is not what was uploaded'
+    [ "$(cat "$STORE/bucket/out/big")" = other ]
+    # as long and of as many parts, but of another content: an earlier run's
+    cp "$OUT/big" "$STORE/bucket/out/big"
+    job -- true
+    assert_status 0
+    cp "$STORE/bucket/out/big" "$WORK/before"
+    produces big $((PART + 1))
+    publishing_fails "{$gone}" 'the upload is gone: s3://bucket/out/big is not what was uploaded'
+    cmp "$WORK/before" "$STORE/bucket/out/big"
+}
