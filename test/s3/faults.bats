@@ -337,3 +337,165 @@ publishing_fails() {
     publishing_fails "{$gone}" 'the upload is gone: s3://bucket/out/big is not what was uploaded'
     cmp "$WORK/before" "$STORE/bucket/out/big"
 }
+
+# ---- the wrong place ----
+
+# start_second: another proxy in front of moto, at SECOND_URL.
+start_second() {
+    launch second "$SYSTEM_PYTHON" -B "$S3_TESTS/proxy.py" "$MOTO_URL" --verify "$KEY_ID" "$SECRET"
+    SECOND_URL=$(url_of second)
+}
+
+@test "sent on to another port of the endpoint's host: all of the bucket is asked there, signed anew" {
+    object in/a
+    object in/b
+    produces c 10
+    input in in s3://bucket/in/
+    output out output s3://bucket/out
+    start_second
+    faults '[{"action": {"redirect": {"status": 307, "location": "'"$SECOND_URL"'/bucket/"}}}]'
+    job -- true
+    assert_status 0
+    diff -r "$STORE/bucket/in" "$ML/processing/in"
+    cmp "$STORE/bucket/out/c" "$OUT/c"
+    assert_logged '[r["status"] for r in log][0] == 307'
+    # staging's requests; publishing is a store opened anew
+    PROXY_URL=$SECOND_URL assert_logged '[r["path"] for r in log if "list" not in r["path"]] in (
+        ["/bucket/in/a", "/bucket/in/b"], ["/bucket/in/b", "/bucket/in/a"])'
+    PROXY_URL=$SECOND_URL assert_signed
+}
+
+@test "told of another region, be it by a header or by the body: signed for that one" {
+    object in/a
+    produces big $((PART + 1))
+    input in in s3://bucket/in/
+    output out output s3://bucket/out
+    local answer wrong='<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-3</Region></Error>'
+    while IFS='|' read -r answer region; do
+        faults '[{"path": "list-type", "action": '"$answer"'}, {"path": "uploads=", "action": '"$answer"'}]'
+        job -- true
+        assert_status 0
+        assert_happened
+        cmp "$STORE/bucket/out/big" "$OUT/big"
+        [ "$(logged '[r["credential"].split("/")[2] for r in log if "list-type" in r["path"] or "uploads=" in r["path"]]')" = \
+            "['us-east-1', '$region', 'us-east-1', '$region']" ]
+        assert_logged "sum(r['credential'].split('/')[2] == 'us-east-1' for r in log) == 2"
+        assert_signed
+    done <<ANSWERS
+{"redirect": {"status": 301, "region": "eu-west-1"}}|eu-west-1
+{"status": 400, "headers": {"x-amz-bucket-region": "eu-west-2"}}|eu-west-2
+{"status": 400, "body": "$wrong"}|eu-west-3
+ANSWERS
+}
+
+@test "sent on to a stranger's host: refused, and the stranger gets nothing" {
+    object in/small
+    input in in s3://bucket/in/
+    start_second
+    local url
+    for url in "${SECOND_URL/127.0.0.1/localhost}/bucket/" "http://127.0.0.1@localhost:${SECOND_URL##*:}/" \
+        "http://evil.127.0.0.1:${SECOND_URL##*:}/" "${SECOND_URL/http:/https:}/" 'file:///etc/passwd' "//${SECOND_URL#http://}"; do
+        staging_fails '{"path": "list-type", "action": {"redirect": {"status": 307, "location": "'"$url"'"}}}' \
+            "s3://bucket: sent on to .*which is not a host of $PROXY_URL: not followed"
+    done
+    PROXY_URL=$SECOND_URL assert_logged 'not log'
+}
+
+@test "sent from place to place for ever: given up" {
+    object in/small
+    input in in s3://bucket/in/
+    local there='{"path": "list-type", "skip": 0, "action": {"redirect": {"region": "eu-west-1"}}}'
+    local back='{"path": "list-type", "skip": 0, "action": {"redirect": {"region": "eu-west-2"}}}'
+    staging_fails "$there, $back, $there, $back, $there" 's3://bucket/in/: list: HTTP 301 PermanentRedirect'
+    assert_logged 'len(log) == 5'
+}
+
+# ---- stops ----
+
+# stops REGEX SIGNAL: a job begins, and gets the signal when a request's path matches; sets status and TOOK (ms).
+stops() {
+    local begin
+    start_agent -- true
+    until_true 20 asked "$1"
+    begin=$(date +%s%3N)
+    kill "-$2" "$AGENT"
+    end_agent
+    TOOK=$(($(date +%s%3N) - begin))
+    echo "took $TOOK ms"
+}
+
+asked() {
+    logged '"\n".join(r["method"] + " " + r["path"] for r in log)' | grep -qE "$1"
+}
+
+@test "TERM during a download: 143 at once, no partial file" {
+    two_objects
+    faults '[{"path": "/in/", "count": -1, "action": {"delay_ms": 15000, "stall_after": 5}}]'
+    stops '/in/big' TERM
+    assert_status 143
+    [ "$TOOK" -lt 4000 ]
+    assert_message 'stopped by SIGTERM'
+    assert_clean
+    [ -z "$(find "$ML/processing/in" -type f)" ]
+}
+
+@test "TERM during an upload: 143 at once, the upload is aborted, what was there stays" {
+    object out/big old
+    produces big $((PART + 100000))
+    output out output s3://bucket/out
+    faults '[{"path": "partNumber=2", "count": -1, "action": {"delay_ms": 15000}}]'
+    stops 'partNumber=2' TERM
+    assert_status 143
+    [ "$TOOK" -lt 4000 ]
+    assert_message 'stopped by SIGTERM'
+    assert_no_uploads
+    assert_logged 'log[-1]["method"] == "DELETE"'
+    [ "$(cat "$STORE/bucket/out/big")" = old ]
+}
+
+@test "TERM while the server begins an upload: its id is waited for, and it is aborted" {
+    produces big $((PART + 100000))
+    output out output s3://bucket/out
+    faults '[{"path": "uploads=", "action": {"delay_ms": 1000}}]'
+    stops 'uploads=' TERM
+    assert_status 143
+    assert_objects
+    assert_logged '[r["method"] for r in log] == ["POST", "DELETE"]'
+    assert_no_uploads
+}
+
+@test "TERM while the server ends an upload: waited for, since nobody could say what became of it" {
+    produces big $((PART + 100000))
+    output out output s3://bucket/out
+    faults '[{"path": "uploadId=", "method": "POST", "action": {"delay_ms": 1000}}]'
+    stops 'POST .*uploadId=' TERM
+    assert_objects out/big
+    cmp "$STORE/bucket/out/big" "$OUT/big"
+    assert_status 0
+    assert_no_uploads
+}
+
+@test "killed during an upload: nothing is seen, what was there stays, and the next run is fine" {
+    object out/small old
+    produces big $((PART + 100000))
+    produces small 10
+    output out output s3://bucket/out
+    faults '[{"path": "partNumber=2", "action": {"delay_ms": 3000}}]'
+    stops 'partNumber=2' KILL
+    assert_status 137
+    assert_objects out/small
+    [ "$(cat "$STORE/bucket/out/small")" = old ]
+    job -- true
+    assert_status 0
+    diff -r "$STORE/bucket/out" "$OUT"
+}
+
+@test "a store that answers no abort keeps a stop for some seconds only" {
+    produces big $((PART + 100000))
+    output out output s3://bucket/out
+    faults '[{"path": "partNumber=2", "action": {"delay_ms": 15000}}, {"method": "DELETE", "action": {"delay_ms": 15000}}]'
+    stops 'partNumber=2' TERM
+    assert_status 143
+    [ "$TOOK" -lt 9000 ]
+    grep -q 'warning: the store does not answer in time; parts of uploads may be left, ignored' "$WORK/stderr"
+}
