@@ -123,8 +123,9 @@ static int check_place(const struct s3_settings *s, const char *endpoint, const 
                                      "the profile");
     }
     if (s->region && !address_is_region(s->region)) {
-        return err_set(e, ERR_CONFIG, "[store] region: %s is no region: write it as in %s",
-                       QUOTED(s->region), "ap-northeast-1");
+        return err_set(e, ERR_CONFIG,
+                       "[store] region: %s is no region: write it as in ap-northeast-1",
+                       QUOTED(s->region));
     }
     return endpoint || region ? 0
                               : err_set(e, ERR_CONFIG,
@@ -146,9 +147,10 @@ static int settle(struct caller *c, struct err *e)
     for (size_t n = endpoint ? strlen(endpoint) : 0; n > 0 && endpoint[n - 1] == '/'; n--) {
         c->address.endpoint[n - 1] = '\0';
     }
-    rc = rc ? rc : check_place(s, c->address.endpoint, region, e);
     rc = rc ? rc : choose_trust(c, s->ca_bundle ? s->ca_bundle : found.ca_bundle, e);
-    return rc ? rc : credentials_find(&c->credentials, c->environment, caller_fetch, c, e);
+    rc = rc ? rc : credentials_find(&c->credentials, c->environment, caller_fetch, c, e);
+    /* Behind the keys: of a profile that is not there, its region is not what is amiss. */
+    return rc ? rc : check_place(s, c->address.endpoint, region, e);
 }
 
 int caller_open(struct caller **out, const struct s3_settings *settings, char *const *environment,

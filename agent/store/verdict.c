@@ -92,10 +92,11 @@ static enum verdict of_network(const struct slot *slot, const struct call *call,
         return VERDICT_BAD;
     }
     const char *why = *slot->why ? slot->why : curl_easy_strerror(code);
+    bool unknown_ca = code == CURLE_PEER_FAILED_VERIFICATION &&
+                      str_starts(why, "SSL certificate problem"); /* not just another host's */
     (void)err_set(e, call_code(call), "%s: %s%s", name, why,
-                  code == CURLE_PEER_FAILED_VERIFICATION
-                      ? "; a CA of your own is trusted by [store] ca_bundle or AWS_CA_BUNDLE"
-                      : "");
+                  unknown_ca ? "; a CA of your own is trusted by [store] ca_bundle or AWS_CA_BUNDLE"
+                             : "");
     return network_may_mend(code) ? VERDICT_AGAIN : VERDICT_BAD;
 }
 
