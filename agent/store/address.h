@@ -15,7 +15,7 @@
 
 /* What a server has told of a bucket. */
 struct bucket_at {
-    char *bucket;
+    char *bucket; /* owned, as the others */
     char *region; /* NULL: the configured one */
     char *base;   /* "https://host:port" to ask instead, or NULL */
 };

@@ -5,8 +5,8 @@
  * breaks), sent on to the region a bucket is in, with new credentials when the old ones end. One
  * thread; the callbacks run in it.
  *
- *     calls_run(caller, &source, e)   source.next hands out calls until it has none and none is left
- *                                     in flight; each call's `done` is told of its good answer
+ *     calls_run(caller, &source, e)   source.next hands out calls until it has none and none is
+ *                                     left in flight; each call's `done` is told of its good answer
  */
 #ifndef STORE_CALL_H
 #define STORE_CALL_H
@@ -71,8 +71,8 @@ struct call {
     void (*drop)(struct call *); /* called once, after all: frees it */
     void *ctx;
 
-    struct call_answer answer;
-    struct str text; /* the body when nobody takes its data, at most 16 MiB */
+    struct call_answer answer; /* of the last try */
+    struct str text;           /* the body when nobody takes its data, at most 16 MiB */
 
     /* the engine's own */
     uint64_t got;       /* bytes of this try's answer */

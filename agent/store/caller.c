@@ -5,7 +5,6 @@
 #include "store/caller.h"
 
 #include <openssl/crypto.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,14 +17,12 @@
 /* Of one try to get credentials; the endpoint is on this machine. */
 enum { FETCH_TIMEOUT_MS = 5000, FETCH_TRIES = 3 };
 
-static CURLcode started;
-
-/* Once for all threads. OpenSSL's configuration file is the machine's business and may name modules
- * that a static program cannot load. */
-static void start_libraries(void)
+/* Both may be called again and by several threads. OpenSSL's configuration file is the machine's
+ * business and may name modules that a static program cannot load. */
+static bool start_libraries(void)
 {
-    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-    started = curl_global_init(CURL_GLOBAL_DEFAULT);
+    return OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1 &&
+           curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
 static size_t add_body(char *bytes, size_t one, size_t n, void *arg)
@@ -156,8 +153,7 @@ static int settle(struct caller *c, struct err *e)
 int caller_open(struct caller **out, const struct s3_settings *settings, char *const *environment,
                 struct err *e)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, start_libraries);
+    bool able = start_libraries();
     struct caller *c = xcalloc(1, sizeof *c);
     *c = (struct caller){.settings = settings,
                          .environment = environment,
@@ -165,7 +161,7 @@ int caller_open(struct caller **out, const struct s3_settings *settings, char *c
                          .n_slots = settings->connections,
                          .budget = CALLER_BUDGET};
     c->slots = xcalloc(c->n_slots, sizeof *c->slots);
-    bool able = started == CURLE_OK && c->multi;
+    able = able && c->multi;
     for (size_t i = 0; i < c->n_slots; i++) {
         c->slots[i].easy = curl_easy_init();
         able = able && c->slots[i].easy;

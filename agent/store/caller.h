@@ -16,7 +16,7 @@ enum { CALLER_BUDGET = 500, CALLER_RETRY_COST = 5 };
 
 /* One request in flight, and the easy handle that is used again and again. */
 struct slot {
-    CURL *easy;
+    CURL *easy;                 /* owned */
     struct call *call;          /* NULL: free */
     struct curl_slist *headers; /* of this try */
     struct err failure;         /* of `data`; code ERR_NONE: none */
@@ -24,8 +24,8 @@ struct slot {
 };
 
 struct caller {
-    const struct s3_settings *settings;
-    char *const *environment;
+    const struct s3_settings *settings; /* borrowed, as the environment */
+    char *const *environment;           /* where credentials are looked for */
     struct credentials credentials;
     struct address address;
     char *ca_file; /* owned; NULL: the embedded roots */

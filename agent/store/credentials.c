@@ -520,17 +520,17 @@ int credentials_settings(struct credentials_settings *out, char *const *environm
     if (rc != 0) {
         return rc;
     }
-    SCOPE(credentials_settings_free) struct credentials_settings s = {0};
+    struct credentials_settings s = {0};
     const char *ignore = variable(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
     s.region = first_of(environment, "AWS_REGION", "AWS_DEFAULT_REGION", &p.region);
     s.ca_bundle = first_of(environment, "AWS_CA_BUNDLE", NULL, &p.ca_bundle);
     if (!ignore || strcasecmp(ignore, "true") != 0) {
         s.endpoint = first_of(environment, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", &p.endpoint);
     }
-    rc = s.region ? check_region(s.region, e) : 0;
-    if (rc == 0) {
-        *out = s;
-        s = (struct credentials_settings){0};
+    if (s.region && check_region(s.region, e) != 0) {
+        credentials_settings_free(&s);
+        return -(int)ERR_CONFIG;
     }
-    return rc;
+    *out = s;
+    return 0;
 }

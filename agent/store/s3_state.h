@@ -35,15 +35,18 @@ struct s3_upload {
 };
 
 struct s3 {
-    struct caller *caller;
-    struct s3_upload *v; /* what was put */
+    struct caller *caller; /* owned */
+    struct s3_upload *v;   /* what was put */
     size_t n;
     size_t cap;
     size_t committed; /* of them are visible, from the first on */
 };
 
+/* store_ops.get. */
 int s3_get(void *self, struct store_batch *batch, struct err *e);
+/* store_ops.put. */
 int s3_put(void *self, struct store_batch *batch, struct err *e);
+/* store_ops.commit. */
 int s3_commit(void *self, struct progress *progress, struct err *e);
 
 /* Aborts what was not committed; best effort. Frees all uploads. */

@@ -38,16 +38,16 @@ struct store_listing {
 
 /* One object on its way into or out of a file. Everything is borrowed. */
 struct store_transfer {
-    const char *bucket;
-    const char *key;
-    const char *path;  /* the file, absolute */
-    const void *bytes; /* put: these `size` bytes of memory instead, when `path` is NULL */
+    const char *bucket; /* its name */
+    const char *key;    /* whole */
+    const char *path;   /* the file, absolute */
+    const void *bytes;  /* put: these `size` bytes of memory instead, when `path` is NULL */
     uint64_t size;
     const char *etag; /* get: as it was listed; another content is an error. NULL: unknown */
 };
 
 struct store_batch {
-    const struct store_transfer *v;
+    const struct store_transfer *v; /* the objects */
     size_t n;
     struct progress *progress; /* told of bytes and files; may be NULL */
     size_t failed;             /* on failure: which one it was; n when none in particular */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * store/address. Lines: the endpoint (Amazon's unless it is one), how buckets are addressed, bucket,
- * key, the region and the URL that a server tells. Whatever they are, requests go to the endpoint's
- * host, one below it, or Amazon's, as libcurl's own parser reads the URL, and the key arrives.
+ * store/address. Lines: the endpoint (Amazon's unless it is one), how buckets are addressed, the
+ * bucket, the key, the region and the URL that a server tells. Whatever they are, requests go to
+ * the endpoint's host, one below it, or Amazon's, as libcurl's own parser reads the URL, and the
+ * key arrives.
  */
 #include <arpa/inet.h>
 #include <curl/curl.h>

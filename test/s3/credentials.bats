@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2154 # status, output, stderr: common.bash's
+# shellcheck disable=SC2034,SC2154 # MIRRORED, STORE_URL, status, output, stderr: see common.bash
 # Where the S3 store's keys come from: environment, container, profile; how they are renewed; that no secret is
 # ever told.
 load s3.bash
@@ -13,6 +13,7 @@ setup_more() {
     export HOME=$WORK/home # an empty one
     mkdir -p "$HOME"
     object in/a
+    push_store
     input in in s3://bucket/in/
     output out output s3://bucket/out
     echo result >"$WORK/result"
@@ -23,10 +24,10 @@ teardown() {
     stop_server loose
 }
 
-# works [ARG...]: the job does, and no secret is told even with -v.
+# works: the job does, and no secret is told even with -v.
 works() {
     rm -rf "$ML/processing/in"
-    job -v "$@" -- cp "$WORK/result" "$OUT/"
+    job -v -- cp "$WORK/result" "$OUT/"
     assert_status 0
     diff -r "$STORE/bucket/in" "$ML/processing/in"
     assert_no_secret
@@ -34,7 +35,7 @@ works() {
 
 # fails REGEX [SECRET...]
 fails() {
-    job -v -- touch "$WORK/started"
+    MIRRORED='' job -v -- touch "$WORK/started"
     assert_failed "$1"
     assert_no_secret "${@:2}"
     refute test -e "$WORK/started"
@@ -57,7 +58,7 @@ asked_creds() {
 loose_proxy() {
     launch loose "$SYSTEM_PYTHON" -B "$S3_TESTS/proxy.py" "$MOTO_URL"
     PROXY_URL=$(url_of loose)
-    PROCAGENT_STORE_ENDPOINT=$PROXY_URL
+    export PROCAGENT_STORE_ENDPOINT=$PROXY_URL
 }
 
 # ---- the container's ----

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2154 # status, output, stderr: common.bash's
+# shellcheck disable=SC2034,SC2154 # INPUTS, MIRRORED, status, output, stderr: see common.bash
 # What a user of the S3 store got wrong: each is one line that names bucket and key, what S3 said, and what to do.
 load s3.bash
 
@@ -20,7 +20,7 @@ to() {
 # fails REGEX: and nothing ran.
 fails() {
     rm -rf "$ML/output"
-    job -- touch "$WORK/started"
+    staging_job -- touch "$WORK/started"
     assert_failed "$1"
     refute test -e "$WORK/started"
 }
@@ -64,6 +64,8 @@ fails_late() {
     from s3://bucket/in/
     local long body
     long=$(printf 'x%.0s' {1..3000})
+    push_store
+    MIRRORED=''
     while read -r body; do
         faults '[{"action": {"status": 403, "body": "'"$body"'"}}]'
         fails 's3://bucket/in/: list: HTTP 403'
@@ -90,9 +92,11 @@ BODIES
 }
 
 @test "endpoints that are none, in agent.ini and in the environment" {
-    local url
+    local url at=@
     from s3://bucket/in/
-    for url in 127.0.0.1:9000 ftp://127.0.0.1 http:// 'http://a b' http://127.0.0.1/path 'http://127.0.0.1?x' http://me:word@127.0.0.1; do
+    push_store
+    MIRRORED=''
+    for url in 127.0.0.1:9000 ftp://127.0.0.1 http:// 'http://a b' http://127.0.0.1/path 'http://127.0.0.1?x' "http://me:word$at"127.0.0.1; do
         PROCAGENT_STORE_ENDPOINT=$url assert_refused 'http://HOST\[:PORT\] or https://HOST\[:PORT\]'
         (
             unset PROCAGENT_STORE_ENDPOINT

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2154 # status, output, stderr: common.bash's
+# shellcheck disable=SC2034,SC2154 # MIRRORED, STORE_URL, status, output, stderr: see common.bash
 # The S3 store when servers and networks fail: what is tried again succeeds, what is not ends in one error, and
 # nothing half-done is left on either side.
 load s3.bash
@@ -119,16 +119,15 @@ mends_publishing() {
     produces big $((PART + 100000))
     output out output s3://bucket/out
     push_store
-    mends_publishing '{"path": "uploads=", "count": 2, "action": '"$SLOW"'}' \
-        '{"path": "uploads=", "action": {"drop": true}}' \
-        '{"path": "partNumber=2", "count": 2, "action": '"$BROKEN"'}' \
-        '{"path": "partNumber=1", "count": 2, "action": {"cut_request_after": 1000000}}' \
-        '{"path": "partNumber=1", "action": {"cut_request_after": 1000000, "reset": true}}' \
-        '{"path": "partNumber=2", "action": {"lose_answer": true}}' \
-        '{"path": "partNumber=1", "action": {"status": 400, "body": "<Error><Code>RequestTimeout</Code></Error>"}}' \
-        '{"method": "POST", "path": "uploadId=", "count": 2, "action": '"$BROKEN"'}' \
-        '{"method": "POST", "path": "uploadId=", "action": {"garbage": "<Error><Code>InternalError</Code></Error>"}}' \
-        '{"method": "POST", "path": "uploadId=", "action": {"drop": true}}'
+    local end='"method": "POST", "path": "uploadId="' late='{"status": 400, "body": "<Error><Code>RequestTimeout</Code></Error>"}'
+    mends_publishing '{"path": "uploads=", "count": 2, "action": '"$SLOW"'},
+        {"path": "partNumber=1", "count": 2, "action": {"cut_request_after": 1000000}},
+        {"path": "partNumber=2", "count": 2, "action": '"$BROKEN"'}, {'"$end"', "count": 2, "action": '"$BROKEN"'}' \
+        '{"path": "uploads=", "action": {"drop": true}},
+        {"path": "partNumber=1", "action": {"cut_request_after": 1000000, "reset": true}},
+        {"path": "partNumber=2", "action": {"lose_answer": true}},
+        {'"$end"', "action": {"garbage": "<Error><Code>InternalError</Code></Error>"}}' \
+        '{"path": "partNumber=1", "action": '"$late"'}, {'"$end"', "action": {"drop": true}}'
 }
 
 @test "the end of an upload, done with its answer lost, is seen to be done" {
@@ -161,7 +160,7 @@ staging_fails() {
     printf -- '---- %s\n' "$1"
     rm -rf "$ML/processing/in" "$ML/output"
     faults "[$1]"
-    job -- touch "$WORK/started"
+    staging_job -- touch "$WORK/started"
     assert_failed "$2"
     assert_happened
     refute test -e "$WORK/started"
@@ -252,7 +251,7 @@ lists() {
     done <<'BODIES'
 |not S3's XML: the body is empty
 <html><body>Welcome</body></html>|not S3's XML: line 1: <html> where <ListBucketResult> belongs
-<ListBucketResult><IsTruncated>fal|not S3's XML: line 1: 
+<ListBucketResult><IsTruncated>fal|not S3's XML: line 1: no element
 <!DOCTYPE x [<!ENTITY a 'b'>]><ListBucketResult/>|not S3's XML: line 1: a document type
 <ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>|not S3's XML: .*NextContinuationToken
 <ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>in/a</Key><Size>-1</Size></Contents></ListBucketResult>|not S3's XML: .*<Size> "-1"
@@ -392,8 +391,8 @@ ANSWERS
     object in/small
     input in in s3://bucket/in/
     start_second
-    local url
-    for url in "${SECOND_URL/127.0.0.1/localhost}/bucket/" "http://127.0.0.1@localhost:${SECOND_URL##*:}/" \
+    local url at=@
+    for url in "${SECOND_URL/127.0.0.1/localhost}/bucket/" "http://127.0.0.1${at}localhost:${SECOND_URL##*:}/" \
         "http://evil.127.0.0.1:${SECOND_URL##*:}/" "${SECOND_URL/http:/https:}/" 'file:///etc/passwd' "//${SECOND_URL#http://}"; do
         staging_fails '{"path": "list-type", "action": {"redirect": {"status": 307, "location": "'"$url"'"}}}' \
             "s3://bucket: sent on to .*which is not a host of $PROXY_URL: not followed"

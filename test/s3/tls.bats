@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2154 # status, output, stderr: common.bash's
+# shellcheck disable=SC2034,SC2154 # MIRRORED, STORE_URL, status, output, stderr: see common.bash
 # HTTPS: whom the S3 store trusts, and that nothing makes it trust others.
 load s3.bash
 
@@ -13,6 +13,7 @@ setup_file() {
 setup_more() {
     use_proxy
     object in/small
+    push_store
     input in in s3://bucket/in/
     output out output s3://bucket/out
 }
@@ -31,7 +32,7 @@ trusts() {
 # refuses URL REGEX: no request came through, and there was no second try.
 refuses() {
     faults '[]'
-    PROCAGENT_STORE_ENDPOINT=$1 job -- touch "$WORK/started"
+    MIRRORED='' PROCAGENT_STORE_ENDPOINT=$1 job -- touch "$WORK/started"
     assert_failed "$2"
     refute grep -q tries <<<"$stderr"
     refute test -e "$WORK/started"
@@ -69,6 +70,7 @@ UNKNOWN='s3://bucket/in/: list: SSL certificate problem: .*; a CA of your own is
 
 @test "no setting turns verification off" {
     local key
+    MIRRORED=''
     for key in verify insecure no_verify_ssl ssl_verify tls_verify; do
         assert_refused "$key" --set "store.$key=no"
     done

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: MIT
-# shellcheck disable=SC2154 # status, output, stderr: common.bash's
+# shellcheck disable=SC2034,SC2154 # MIRRORED, STORE_URL, status, output, stderr: see common.bash
 # The S3 store when nothing fails: what requests go out, how many at a time, what arrives.
 load s3.bash
 

@@ -289,11 +289,19 @@ static const struct {
     {{FULL "http://[::2]/HUSH"}, "host \"[::2]\""},
     {{FULL "http://[fd00:ec2::24]/HUSH"}, "host \"[fd00:ec2::24]\""},
     {{FULL "http://[127.0.0.1]/HUSH"}, "host \"[127.0.0.1]\""},
-    {{FULL "http://localhost@evil/HUSH"}, "FULL_URI has no plain host"},
-    {{FULL "http://localhost:80@evil/HUSH"}, "FULL_URI has no plain host"},
-    {{FULL "http://localhost\\@evil/HUSH"}, "FULL_URI has no plain host"},
+    {{FULL "http://localhost"
+           "@evil/HUSH"},
+     "FULL_URI has no plain host"},
+    {{FULL "http://localhost:80"
+           "@evil/HUSH"},
+     "FULL_URI has no plain host"},
+    {{FULL "http://localhost\\"
+           "@evil/HUSH"},
+     "FULL_URI has no plain host"},
     {{FULL "http://local%68ost/HUSH"}, "FULL_URI has no plain host"},
-    {{FULL "https://HUSH:HUSH@example.org/"}, "FULL_URI has no plain host"},
+    {{FULL "https://HUSH:HUSH"
+           "@example.org/"},
+     "FULL_URI has no plain host"},
     {{FULL "http://localhost:/HUSH"}, "FULL_URI has no plain host"},
     {{FULL "http://localhost:123456/HUSH"}, "FULL_URI has no plain host"},
     {{FULL "http://[::1/HUSH"}, "FULL_URI has no plain host"},
