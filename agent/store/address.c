@@ -4,6 +4,7 @@
  */
 #include "store/address.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,14 +75,89 @@ static const char *amazon_domain(const char *region)
     return str_starts(region, "cn-") ? "amazonaws.com.cn" : "amazonaws.com";
 }
 
+/* Labels of a host name, with what some servers allow beyond the rules. Anything else would end the
+ * name, and what follows be another host. */
+static const char HOST_TEXT[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
+
+/* Bytes of the host that `text` begins with: of a name, an IPv4 or a bracketed IPv6 address. */
+static size_t host_length(const char *text)
+{
+    if (text[0] != '[') {
+        return strspn(text, HOST_TEXT);
+    }
+    char address[INET6_ADDRSTRLEN];
+    struct in6_addr ignored;
+    size_t n = strcspn(text + 1, "]");
+    if (n >= sizeof address || text[1 + n] != ']') {
+        return 0;
+    }
+    memcpy(address, text + 1, n);
+    address[n] = '\0';
+    return inet_pton(AF_INET6, address, &ignored) == 1 ? n + 2 : 0;
+}
+
+/* Bytes of ":port" that `text` begins with; 0: none, or none that can be. */
+static size_t port_length(const char *text)
+{
+    size_t n = text[0] == ':' ? strspn(text + 1, "0123456789") : 0;
+    unsigned port = 0;
+    for (size_t i = 1; i <= n && n <= 5; i++) {
+        port = port * 10 + (unsigned)(text[i] - '0');
+    }
+    return n > 0 && n <= 5 && port <= UINT16_MAX ? n + 1 : 0;
+}
+
+/* "https://host:port" of a URL, its host without port as [*host, *host + *n). NULL: none that
+ * everybody reads alike. */
+static char *base_of(const char *url, const char **host, size_t *n)
+{
+    const char *start = str_starts(url, "http://")    ? url + 7
+                        : str_starts(url, "https://") ? url + 8
+                                                      : "";
+    size_t length = host_length(start);
+    size_t end = length + port_length(start + length);
+    if (length == 0 || (start[end] && !strchr("/?#", start[end]))) {
+        return NULL;
+    }
+    *host = start;
+    *n = length;
+    return xstrndup(url, (size_t)(start - url) + end);
+}
+
+/* Is a host an address and no name? "127.1", "0x7f.1" and the like are IPv4 addresses as well: what
+ * ends in a label that begins with a digit. */
+static bool is_number(const char *host, size_t n)
+{
+    while (n > 1 && host[n - 1] == '.') {
+        n--;
+    }
+    size_t label = n;
+    while (label > 0 && host[label - 1] != '.') {
+        label--;
+    }
+    return host[0] == '[' || isdigit((unsigned char)host[label]);
+}
+
+bool address_is_endpoint(const char *url)
+{
+    const char *host = NULL;
+    size_t n = 0;
+    SCOPE_FREE char *base = base_of(url, &host, &n);
+    return str_same(base, url);
+}
+
 static bool is_virtual(const struct address *a, const char *bucket)
 {
+    const char *host = NULL;
+    size_t n = 0;
     switch (a->addressing) {
     case ADDRESS_PATH: return false;
-    case ADDRESS_VIRTUAL: return true;
-    case ADDRESS_AUTO: break;
+    case ADDRESS_VIRTUAL: break;
+    case ADDRESS_AUTO: return !a->endpoint && fits_host(bucket);
     }
-    return !a->endpoint && fits_host(bucket);
+    SCOPE_FREE char *base = a->endpoint ? base_of(a->endpoint, &host, &n) : NULL;
+    return bucket[0] != '.' && bucket[strspn(bucket, HOST_TEXT)] == '\0' &&
+           !(base && is_number(host, n));
 }
 
 void address_url(const struct address *a, const char *bucket, const char *key, const char *query,
@@ -114,26 +190,11 @@ void address_url(const struct address *a, const char *bucket, const char *key, c
     }
 }
 
-/* "https://host:port" of a URL, its host without port as [*host, *host + *n). NULL: none. */
-static char *base_of(const char *url, const char **host, size_t *n)
-{
-    const char *start = str_starts(url, "http://")    ? url + 7
-                        : str_starts(url, "https://") ? url + 8
-                                                      : NULL;
-    size_t end = start ? strcspn(start, "/?#") : 0;
-    if (!start || end == 0 || memchr(start, '@', end)) {
-        return NULL;
-    }
-    *host = start;
-    *n = start[0] == '[' ? strcspn(start, "]/?#") + 1 : strcspn(start, ":/?#");
-    return xstrndup(url, (size_t)(start - url) + end);
-}
-
-/* Is a host the other one, or a name below it? */
+/* Is a host the other one, or a name below it? Below an address there is nothing. */
 static bool below(const char *host, size_t n, const char *domain, size_t m)
 {
     return n >= m && strncasecmp(host + n - m, domain, m) == 0 &&
-           (n == m || host[n - m - 1] == '.');
+           (n == m || (host[n - m - 1] == '.' && !is_number(domain, m)));
 }
 
 static bool is_trusted(const struct address *a, const char *url, const char *host, size_t n)
@@ -161,17 +222,18 @@ static struct bucket_at *note(struct address *a, const char *bucket)
     return &a->v[a->n++];
 }
 
-static bool is_region(const char *text)
+bool address_is_region(const char *text)
 {
     size_t n = strlen(text);
-    return n > 0 && n <= 63 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == n;
+    return n > 0 && n <= 63 && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == n &&
+           text[0] != '-' && text[n - 1] != '-';
 }
 
 int address_learn(struct address *a, const char *bucket, const char *region, const char *url,
                   struct err *e)
 {
     int news = 0;
-    if (region && is_region(region) && strcmp(region, address_region(a, bucket)) != 0) {
+    if (region && address_is_region(region) && strcmp(region, address_region(a, bucket)) != 0) {
         struct bucket_at *at = note(a, bucket);
         free(at->region);
         at->region = xstrdup(region);
@@ -188,13 +250,12 @@ int address_learn(struct address *a, const char *bucket, const char *region, con
         return err_set(e, ERR_INPUT, "sent on to %s, which is not a host of %s: not followed",
                        QUOTED(url), a->endpoint ? a->endpoint : "Amazon's");
     }
-    const struct bucket_at *before = find(a, bucket);
-    SCOPE_FREE char *now = before && before->base ? xstrdup(before->base) : NULL;
-    if (!str_same(now, base) && !str_same(a->endpoint, base)) {
-        struct bucket_at *at = note(a, bucket);
-        free(at->base);
-        at->base = TAKE_PTR(base);
-        news = 1;
-    }
-    return news;
+    SCOPE(str_free) struct str before = STR_INIT(0);
+    SCOPE(str_free) struct str after = STR_INIT(0);
+    address_url(a, bucket, NULL, NULL, &before);
+    struct bucket_at *at = note(a, bucket);
+    free(at->base);
+    at->base = TAKE_PTR(base);
+    address_url(a, bucket, NULL, NULL, &after);
+    return news || strcmp(str_text(&before), str_text(&after)) != 0;
 }

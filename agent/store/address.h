@@ -31,6 +31,13 @@ struct address {
 
 void address_free(struct address *a);
 
+/* Is it "http://host[:port]" or "https://host[:port]", with a plain host name, IPv4 address or
+ * [IPv6 address] and nothing else? */
+bool address_is_endpoint(const char *url);
+
+/* Can it be a region's name, and so a label of Amazon's host names? */
+bool address_is_region(const char *text);
+
 /* The region to sign for a bucket with, borrowed. */
 const char *address_region(const struct address *a, const char *bucket);
 

@@ -22,6 +22,8 @@
 /* Backoff: half to all of 50 ms, 100 ms, 200 ms ... 10 s. */
 static const int64_t FIRST_WAIT_NS = 50 * NS_PER_MS;
 static const int64_t LONGEST_WAIT_NS = 10 * NS_PER_S;
+/* What a cut-off waits for the ids of uploads. */
+static const int64_t BEGIN_NS = 3 * NS_PER_S;
 enum { POLL_MS = 100, TEXT_MAX = 16 << 20 };
 
 struct call *call_new(enum call_kind kind, const char *bucket, const char *key)
@@ -203,14 +205,55 @@ static int may_go_on(const struct caller *c, struct err *e)
                : err_set(e, ERR_OUTPUT, "the store does not answer in time");
 }
 
+static void cut_slot(const struct run *run, struct slot *slot)
+{
+    (void)curl_multi_remove_handle(run->c->multi, slot->easy);
+    slot->call->drop(slot->call);
+    slot->call = NULL;
+}
+
+/* An upload that the server begins and whose id nobody learns is nobody's to abort: what asks for
+ * one is waited for a little. */
+static void await_begins(const struct run *run, size_t begins)
+{
+    const int64_t end = clock_monotonic_ns() + BEGIN_NS;
+    while (begins > 0 && clock_monotonic_ns() < end) {
+        int n = 0;
+        const CURLMsg *msg;
+        (void)curl_multi_perform(run->c->multi, &n);
+        while ((msg = curl_multi_info_read(run->c->multi, &n)) != NULL) {
+            char *owner = NULL;
+            CURLcode code = msg->data.result;
+            (void)curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &owner);
+            struct slot *slot = (struct slot *)(void *)owner;
+            struct err ignored = {0};
+            if (verdict_of(run->c, slot, slot->call, code, &ignored) == VERDICT_GOOD) {
+                (void)slot->call->done(slot->call, &ignored);
+            }
+            cut_slot(run, slot);
+            begins--;
+        }
+        if (begins > 0) {
+            (void)curl_multi_poll(run->c->multi, NULL, 0, POLL_MS, NULL);
+        }
+    }
+}
+
 static void cut_off(struct run *run)
 {
+    size_t begins = 0;
     for (size_t i = 0; i < run->c->n_slots; i++) {
         struct slot *slot = &run->c->slots[i];
-        if (slot->call) {
-            (void)curl_multi_remove_handle(run->c->multi, slot->easy);
-            slot->call->drop(slot->call);
-            slot->call = NULL;
+        if (slot->call && slot->call->kind == CALL_UPLOAD_BEGIN) {
+            begins++;
+        } else if (slot->call) {
+            cut_slot(run, slot);
+        }
+    }
+    await_begins(run, begins);
+    for (size_t i = 0; i < run->c->n_slots; i++) {
+        if (run->c->slots[i].call) {
+            cut_slot(run, &run->c->slots[i]);
         }
     }
     while (run->waiting) {

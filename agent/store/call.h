@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * S3 calls: signed by libcurl, many in flight on kept connections, tried again where that can help
- * (5xx, throttling, what the network breaks), sent on to the region a bucket is in, with new
- * credentials when the old ones end. One thread; the callbacks run in it.
+ * (contract: process.md has no say here; Amazon's retry rules: 5xx, throttling, what the network
+ * breaks), sent on to the region a bucket is in, with new credentials when the old ones end. One
+ * thread; the callbacks run in it.
  *
- *     calls_run(caller, &source, e)  source.next hands out calls until it has none and none is left
- *                                    in flight; each call's `done` is told of its good answer
+ *     calls_run(caller, &source, e)   source.next hands out calls until it has none and none is
+ *                                     left in flight; each call's `done` is told of its good answer
  */
 #ifndef STORE_CALL_H
 #define STORE_CALL_H
@@ -64,11 +65,13 @@ struct call {
     int (*data)(struct call *, const void *bytes, size_t n, struct err *e); /* NULL: into `text` */
     void (*again)(struct call *); /* before another try: forget the data, or ask for the rest */
     bool resumes;                 /* `again` asks for the rest: a try that got some is progress */
+    int (*check)(struct call *, struct err *e); /* NULL or: is what came what is stored? If not,
+                                                 * another try may mend it */
     int (*done)(struct call *, struct err *e);
     void (*drop)(struct call *); /* called once, after all: frees it */
     void *ctx;
 
-    struct call_answer answer; /* what the headers of the last try said */
+    struct call_answer answer; /* of the last try */
     struct str text;           /* the body when nobody takes its data, at most 16 MiB */
 
     /* the engine's own */

@@ -5,7 +5,6 @@
 #include "store/caller.h"
 
 #include <openssl/crypto.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,18 +12,17 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/scope.h"
+#include "base/signals.h"
 
 /* Of one try to get credentials; the endpoint is on this machine. */
 enum { FETCH_TIMEOUT_MS = 5000, FETCH_TRIES = 3 };
 
-static CURLcode started;
-
-/* Once for all threads. OpenSSL's configuration file is the machine's business and may name modules
- * that a static program cannot load. */
-static void start_libraries(void)
+/* Both may be called again and by several threads. OpenSSL's configuration file is the machine's
+ * business and may name modules that a static program cannot load. */
+static bool start_libraries(void)
 {
-    (void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
-    started = curl_global_init(CURL_GLOBAL_DEFAULT);
+    return OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1 &&
+           curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
 static size_t add_body(char *bytes, size_t one, size_t n, void *arg)
@@ -34,15 +32,31 @@ static size_t add_body(char *bytes, size_t one, size_t n, void *arg)
     return n;
 }
 
+struct fetch_watch {
+    const struct caller *c;
+    struct err stopped; /* ERR_NONE: not stopped */
+};
+
+/* libcurl asks about once a second, and whenever something moves. */
+static int fetch_progress(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    struct fetch_watch *watch = arg;
+    (void)a;
+    (void)b;
+    (void)c;
+    (void)d;
+    return watch->c->hurry_ns == 0 && stop_check(&watch->stopped) != 0;
+}
+
 int caller_fetch(void *ctx, const char *url, const char *authorization, struct str *body,
                  long *status, struct err *e)
 {
-    (void)ctx;
+    struct fetch_watch watch = {.c = ctx};
     CURL *easy = curl_easy_init();
     SCOPE_FREE char *line = authorization ? xasprintf("Authorization: %s", authorization) : NULL;
     struct curl_slist *headers = line ? curl_slist_append(NULL, line) : NULL;
     CURLcode code = CURLE_FAILED_INIT;
-    for (int i = 0; easy && i < FETCH_TRIES; i++) {
+    for (int i = 0; easy && i < FETCH_TRIES && !watch.stopped.code; i++) {
         str_clear(body);
         (void)curl_easy_setopt(easy, CURLOPT_URL, url);
         (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -52,6 +66,9 @@ int caller_fetch(void *ctx, const char *url, const char *authorization, struct s
         (void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers);
         (void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, add_body);
         (void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, body);
+        (void)curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+        (void)curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, fetch_progress);
+        (void)curl_easy_setopt(easy, CURLOPT_XFERINFODATA, &watch);
         code = curl_easy_perform(easy);
         (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, status);
         if (code == CURLE_OK && *status < 500 && *status != 429) {
@@ -60,6 +77,9 @@ int caller_fetch(void *ctx, const char *url, const char *authorization, struct s
     }
     curl_slist_free_all(headers);
     curl_easy_cleanup(easy);
+    if (watch.stopped.code) {
+        return err_take(e, &watch.stopped);
+    }
     return code == CURLE_OK ? 0
                             : err_set(e, ERR_INTERNAL, "the container's credentials endpoint: %s",
                                       curl_easy_strerror(code));
@@ -87,6 +107,29 @@ static int choose_trust(struct caller *c, const char *named, struct err *e)
     return 0;
 }
 
+/* agent.ini's endpoint has been looked at; where the others come from, say so. */
+static int check_place(const struct s3_settings *s, const char *endpoint, const char *region,
+                       struct err *e)
+{
+    if (endpoint && !address_is_endpoint(endpoint)) {
+        return err_set(e, ERR_CONFIG,
+                       "the endpoint %s (%s) is not http://HOST[:PORT] or https://HOST[:PORT]",
+                       QUOTED(endpoint),
+                       s->endpoint ? "[store] endpoint"
+                                   : "AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, or endpoint_url in "
+                                     "the profile");
+    }
+    if (s->region && !address_is_region(s->region)) {
+        return err_set(e, ERR_CONFIG,
+                       "[store] region: %s is no region: write it as in ap-northeast-1",
+                       QUOTED(s->region));
+    }
+    return endpoint || region ? 0
+                              : err_set(e, ERR_CONFIG,
+                                        "no region: set [store] region, AWS_REGION or the "
+                                        "profile's region");
+}
+
 /* What agent.ini says wins over the environment and the profile. */
 static int settle(struct caller *c, struct err *e)
 {
@@ -95,10 +138,6 @@ static int settle(struct caller *c, struct err *e)
     int rc = credentials_settings(&found, c->environment, e);
     const char *endpoint = s->endpoint ? s->endpoint : found.endpoint;
     const char *region = s->region ? s->region : found.region;
-    if (rc == 0 && !endpoint && !region) {
-        return err_set(e, ERR_CONFIG,
-                       "no region: set [store] region, AWS_REGION or the profile's region");
-    }
     c->address = (struct address){.endpoint = endpoint ? xstrdup(endpoint) : NULL,
                                   .region = xstrdup(region ? region : "us-east-1"),
                                   .addressing = s->addressing};
@@ -106,14 +145,15 @@ static int settle(struct caller *c, struct err *e)
         c->address.endpoint[n - 1] = '\0';
     }
     rc = rc ? rc : choose_trust(c, s->ca_bundle ? s->ca_bundle : found.ca_bundle, e);
-    return rc ? rc : credentials_find(&c->credentials, c->environment, caller_fetch, c, e);
+    rc = rc ? rc : credentials_find(&c->credentials, c->environment, caller_fetch, c, e);
+    /* Behind the keys: of a profile that is not there, its region is not what is amiss. */
+    return rc ? rc : check_place(s, c->address.endpoint, region, e);
 }
 
 int caller_open(struct caller **out, const struct s3_settings *settings, char *const *environment,
                 struct err *e)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, start_libraries);
+    bool able = start_libraries();
     struct caller *c = xcalloc(1, sizeof *c);
     *c = (struct caller){.settings = settings,
                          .environment = environment,
@@ -121,7 +161,7 @@ int caller_open(struct caller **out, const struct s3_settings *settings, char *c
                          .n_slots = settings->connections,
                          .budget = CALLER_BUDGET};
     c->slots = xcalloc(c->n_slots, sizeof *c->slots);
-    bool able = started == CURLE_OK && c->multi;
+    able = able && c->multi;
     for (size_t i = 0; i < c->n_slots; i++) {
         c->slots[i].easy = curl_easy_init();
         able = able && c->slots[i].easy;

@@ -24,11 +24,11 @@ struct slot {
 };
 
 struct caller {
-    const struct s3_settings *settings; /* borrowed */
-    char *const *environment;           /* borrowed */
-    struct credentials credentials;     /* what requests are signed with */
-    struct address address;             /* where buckets are */
-    char *ca_file;                      /* owned; NULL: the embedded roots */
+    const struct s3_settings *settings; /* borrowed, as the environment */
+    char *const *environment;           /* where credentials are looked for */
+    struct credentials credentials;
+    struct address address;
+    char *ca_file; /* owned; NULL: the embedded roots */
     CURLM *multi;
     struct slot *slots;
     size_t n_slots;

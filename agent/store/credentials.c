@@ -16,6 +16,7 @@
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/scope.h"
+#include "store/address.h"
 #include "store/profile.h"
 
 /* Keys of Amazon's have 20 and 40 bytes, tokens up to some thousands; other services differ. */
@@ -504,14 +505,12 @@ static char *first_of(char *const *environment, const char *one, const char *two
 /* A region becomes a part of host names: nothing in it may end or change one. */
 static int check_region(const char *region, struct err *e)
 {
-    size_t n = strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-");
-    if (region[n] || n > 63 || region[0] == '-' || region[n - 1] == '-') {
-        return err_set(e, ERR_CONFIG,
-                       "%s is no region (AWS_REGION, AWS_DEFAULT_REGION, or region in the "
-                       "profile): write it as in ap-northeast-1",
-                       QUOTED(region));
-    }
-    return 0;
+    return address_is_region(region)
+               ? 0
+               : err_set(e, ERR_CONFIG,
+                         "%s is no region (AWS_REGION, AWS_DEFAULT_REGION, or region in the "
+                         "profile): write it as in ap-northeast-1",
+                         QUOTED(region));
 }
 
 int credentials_settings(struct credentials_settings *out, char *const *environment, struct err *e)
@@ -521,17 +520,17 @@ int credentials_settings(struct credentials_settings *out, char *const *environm
     if (rc != 0) {
         return rc;
     }
-    SCOPE(credentials_settings_free) struct credentials_settings s = {0};
+    struct credentials_settings s = {0};
     const char *ignore = variable(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
     s.region = first_of(environment, "AWS_REGION", "AWS_DEFAULT_REGION", &p.region);
     s.ca_bundle = first_of(environment, "AWS_CA_BUNDLE", NULL, &p.ca_bundle);
     if (!ignore || strcasecmp(ignore, "true") != 0) {
         s.endpoint = first_of(environment, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", &p.endpoint);
     }
-    rc = s.region ? check_region(s.region, e) : 0;
-    if (rc == 0) {
-        *out = s;
-        s = (struct credentials_settings){0};
+    if (s.region && check_region(s.region, e) != 0) {
+        credentials_settings_free(&s);
+        return -(int)ERR_CONFIG;
     }
-    return rc;
+    *out = s;
+    return 0;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "base/mem.h"
 
@@ -30,6 +31,29 @@ static void crc_text(uint32_t crc, char *out)
 void digest_crc32(const void *bytes, size_t n, char *out)
 {
     crc_text(libdeflate_crc32(0, bytes, n), out);
+}
+
+bool digest_fits_parts(const char *crc32, const struct digest_part *v, size_t n)
+{
+    uint32_t of_sums = 0;
+    uint32_t whole = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned char raw[16] = {0};
+        (void)EVP_DecodeBlock(raw, (const unsigned char *)v[i].crc32, (int)strlen(v[i].crc32));
+        of_sums = libdeflate_crc32(of_sums, raw, 4);
+        uint32_t part =
+            (uint32_t)raw[0] << 24 | (uint32_t)raw[1] << 16 | (uint32_t)raw[2] << 8 | raw[3];
+        whole = (uint32_t)crc32_combine(whole, part, (z_off_t)v[i].size);
+    }
+    char text[16];
+    char numbered[40];
+    crc_text(of_sums, text);
+    (void)snprintf(numbered, sizeof numbered, "%s-%zu", text, n);
+    if (strcmp(crc32, text) == 0 || strcmp(crc32, numbered) == 0) {
+        return true;
+    }
+    crc_text(whole, text);
+    return strcmp(crc32, text) == 0;
 }
 
 /* An ETag is the content's MD5 unless it is of a multipart upload (32 digits, "-", parts) or

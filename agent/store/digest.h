@@ -6,7 +6,9 @@
 #ifndef STORE_DIGEST_H
 #define STORE_DIGEST_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "store/call.h"
@@ -22,5 +24,15 @@ void digest_free(struct digest **d);
 
 /* base64 of a CRC-32, as S3 writes it; `out` has 16 bytes. */
 void digest_crc32(const void *bytes, size_t n, char *out);
+
+/* A part of a multipart upload. */
+struct digest_part {
+    const char *crc32; /* base64 */
+    uint64_t size;
+};
+
+/* Is `crc32`, an object's, that of these parts? Servers say the CRC-32 of the parts' CRC-32s, with
+ * "-" and their number behind it (not all do), or that of the whole. */
+bool digest_fits_parts(const char *crc32, const struct digest_part *v, size_t n);
 
 #endif

@@ -164,7 +164,7 @@ static void add_headers(const struct caller *c, struct slot *slot)
                 : xasprintf("bytes=%llu-%llu", (unsigned long long)call->first,
                             (unsigned long long)(call->first + call->size - 1));
         add_header(slot, "Range", range);
-    } else if (call->kind == CALL_GET) {
+    } else if (call->kind == CALL_GET || call->kind == CALL_HEAD) {
         add_header(slot, "x-amz-checksum-mode", "ENABLED");
     }
     if (call->etag) {

@@ -91,15 +91,20 @@ static void rewind_piece(struct call *call)
     digest_free(&piece->digest);
 }
 
+static int check_piece(struct call *call, struct err *e)
+{
+    struct piece *piece = call->ctx;
+    return digest_finish(&piece->digest, call, e);
+}
+
 static int finish_piece(struct call *call, struct err *e)
 {
     struct piece *piece = call->ctx;
     struct incoming *in = piece->in;
-    int rc = digest_finish(&piece->digest, call, e);
-    if (rc != 0 || in->holders > 1) { /* not the last one */
-        return rc;
+    if (in->holders > 1) { /* not the last one */
+        return 0;
     }
-    rc = newfile_commit(&in->file, 0, e);
+    int rc = newfile_commit(&in->file, 0, e);
     progress_add(in->batch->progress, rc == 0, 0);
     return rc;
 }
@@ -124,6 +129,7 @@ static struct call *ask(struct incoming *in, uint64_t n)
     call->etag = in->at->etag;
     call->data = take_piece;
     call->again = rewind_piece;
+    call->check = check_piece;
     call->done = finish_piece;
     call->drop = drop_piece;
     call->ctx = piece;

@@ -369,8 +369,22 @@ static int next_end(void *ctx, struct call **out, struct err *e)
     return 0;
 }
 
-/* The object is there, as long as it should be and of as many parts: then the lost answer was a
- * good one. */
+/* Is the object what was sent in parts? Its ETag tells their number, its checksum, where the server
+ * keeps one, their content. */
+static bool is_upload(const struct s3_upload *up, const struct call_answer *a)
+{
+    char number[32];
+    SCOPE_FREE struct digest_part *parts = xcalloc(up->n, sizeof *parts);
+    for (size_t i = 0; i < up->n; i++) {
+        uint64_t left = up->size - i * up->part_size;
+        parts[i] = (struct digest_part){.crc32 = up->v[i].crc32,
+                                        .size = left < up->part_size ? left : up->part_size};
+    }
+    (void)snprintf(number, sizeof number, "-%zu", up->n);
+    return a->length == up->size && str_ends(a->etag, number) &&
+           (!*a->crc32 || digest_fits_parts(a->crc32, parts, up->n));
+}
+
 static int look_at_unsure(struct s3 *s3, struct err *e)
 {
     int rc = 0;
@@ -379,17 +393,16 @@ static int look_at_unsure(struct s3 *s3, struct err *e)
         if (!up->unsure || up->visible) {
             continue;
         }
-        char parts[32];
-        (void)snprintf(parts, sizeof parts, "-%zu", up->n);
         struct call *call = call_new(CALL_HEAD, up->bucket, up->key);
         rc = call_run(s3->caller, call, e);
-        if (rc == 0 && (call->answer.length != up->size || !str_ends(call->answer.etag, parts))) {
-            rc = err_set(e, ERR_OUTPUT, "s3://%s/%s: the upload is gone and the object is not it",
-                         up->bucket, up->key);
+        if (rc == 0 && !is_upload(up, &call->answer)) {
+            rc = err_set(e, ERR_OUTPUT, "s3://%s/%s is not what was uploaded", up->bucket, up->key);
         }
         call_free(call);
         if (rc == 0) {
             count_visible(s3, up);
+        } else {
+            rc = err_prefix(e, "the upload is gone");
         }
     }
     return rc;

@@ -30,7 +30,8 @@ struct s3_upload {
     size_t done;        /* parts that are there */
     uint64_t part_size; /* bytes of all but the last */
     bool visible;       /* committed */
-    bool unsure;        /* its end was asked for twice, the first answer was lost */
+    bool unsure;        /* when its end was asked for it was gone: ended by a try whose answer
+                         * was lost? */
 };
 
 struct s3 {
@@ -41,9 +42,11 @@ struct s3 {
     size_t committed; /* of them are visible, from the first on */
 };
 
-/* The store's operations of these names: see store.h. */
+/* store_ops.get. */
 int s3_get(void *self, struct store_batch *batch, struct err *e);
+/* store_ops.put. */
 int s3_put(void *self, struct store_batch *batch, struct err *e);
+/* store_ops.commit. */
 int s3_commit(void *self, struct progress *progress, struct err *e);
 
 /* Aborts what was not committed; best effort. Frees all uploads. */

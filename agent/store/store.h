@@ -38,8 +38,8 @@ struct store_listing {
 
 /* One object on its way into or out of a file. Everything is borrowed. */
 struct store_transfer {
-    const char *bucket; /* of the object */
-    const char *key;    /* of the object */
+    const char *bucket; /* its name */
+    const char *key;    /* whole */
     const char *path;   /* the file, absolute */
     const void *bytes;  /* put: these `size` bytes of memory instead, when `path` is NULL */
     uint64_t size;
@@ -47,10 +47,10 @@ struct store_transfer {
 };
 
 struct store_batch {
-    const struct store_transfer *v; /* borrowed */
-    size_t n;                       /* of them */
-    struct progress *progress;      /* told of bytes and files; may be NULL */
-    size_t failed;                  /* on failure: which one it was; n when none in particular */
+    const struct store_transfer *v; /* the objects */
+    size_t n;
+    struct progress *progress; /* told of bytes and files; may be NULL */
+    size_t failed;             /* on failure: which one it was; n when none in particular */
 };
 
 /* Takes an object's bytes in order; its failure ends the read and is handed on. */
@@ -58,8 +58,7 @@ typedef int store_sink(void *ctx, const void *bytes, size_t n, struct err *e);
 
 /* One per kind of store; each keeps its state behind `self`. A store is used by one thread. */
 struct store_ops {
-    /* All objects of `bucket` whose key begins with `prefix`. ERR_INPUT; its `sys` is ENOENT when
-     * there is no such bucket and the store would make it for a `put`. */
+    /* All objects of `bucket` whose key begins with `prefix`. ERR_INPUT. */
     int (*list)(void *self, const char *bucket, const char *prefix, struct store_listing *out,
                 struct err *e);
     /* Fills size and etag of objects that are known by their keys. ERR_INPUT, also when one is not

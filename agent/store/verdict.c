@@ -72,6 +72,7 @@ static bool network_may_mend(CURLcode code)
     case CURLE_GOT_NOTHING:
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
+    case CURLE_UNSUPPORTED_PROTOCOL: /* what came back is no HTTP/1.1; URLs are checked */
     case CURLE_WEIRD_SERVER_REPLY: return true;
     default: return false;
     }
@@ -91,10 +92,11 @@ static enum verdict of_network(const struct slot *slot, const struct call *call,
         return VERDICT_BAD;
     }
     const char *why = *slot->why ? slot->why : curl_easy_strerror(code);
+    bool unknown_ca = code == CURLE_PEER_FAILED_VERIFICATION &&
+                      str_starts(why, "SSL certificate problem"); /* not just another host's */
     (void)err_set(e, call_code(call), "%s: %s%s", name, why,
-                  code == CURLE_PEER_FAILED_VERIFICATION
-                      ? "; a CA of your own is trusted by [store] ca_bundle or AWS_CA_BUNDLE"
-                      : "");
+                  unknown_ca ? "; a CA of your own is trusted by [store] ca_bundle or AWS_CA_BUNDLE"
+                             : "");
     return network_may_mend(code) ? VERDICT_AGAIN : VERDICT_BAD;
 }
 
@@ -188,12 +190,13 @@ static void describe(const struct caller *c, const struct call *call,
 }
 
 /* What is to be removed may be gone. An upload that is to end may have ended by a try whose answer
- * was lost: who asked looks at the status. */
+ * was lost (libcurl too sends a request again, when a kept connection turns out to be dead): who
+ * asked looks at the status. */
 static bool is_gone_as_wanted(const struct call *call)
 {
-    bool removal = call->kind == CALL_DELETE || call->kind == CALL_UPLOAD_ABORT;
-    bool end = call->kind == CALL_UPLOAD_END && call->tries > 0;
-    return call->answer.status == 404 && (removal || end);
+    return call->answer.status == 404 &&
+           (call->kind == CALL_DELETE || call->kind == CALL_UPLOAD_ABORT ||
+            call->kind == CALL_UPLOAD_END);
 }
 
 static enum verdict of_status(struct caller *c, struct call *call, struct err *e)
@@ -250,5 +253,5 @@ enum verdict verdict_of(struct caller *c, struct slot *slot, struct call *call, 
                       call->key, (unsigned long long)call->got, (unsigned long long)call->size);
         return VERDICT_AGAIN;
     }
-    return VERDICT_GOOD;
+    return call->check && call->check(call, e) != 0 ? VERDICT_AGAIN : VERDICT_GOOD;
 }

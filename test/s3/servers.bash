@@ -116,7 +116,7 @@ start_proxy() {
 
 # faults JSON: the proxy's rules from now on; its log and counts begin anew.
 faults() {
-    proxy_control reset -X POST && proxy_control faults --data-binary "$1"
+    proxy_control reset -X POST >/dev/null && proxy_control faults --data-binary "$1" >/dev/null
 }
 
 # proxy_control NAME [CURL OPTION...]: what the proxy answers at /__NAME.
@@ -127,9 +127,13 @@ proxy_control() {
 # logged EXPRESSION: Python's value of it, where log is the proxy's list of requests and stats its counts:
 # logged 'sum(r["method"] == "PUT" for r in log)'
 logged() {
-    "$SYSTEM_PYTHON" -c 'import json, sys
-log, stats = json.loads(sys.argv[2]), json.loads(sys.argv[3])
-print(eval(sys.argv[1]))' "$1" "$(proxy_control log)" "$(proxy_control stats)"
+    {
+        proxy_control log
+        echo ,
+        proxy_control stats
+    } | "$SYSTEM_PYTHON" -c 'import json, sys
+log, stats = json.loads("[" + sys.stdin.read() + "]")
+print(eval(sys.argv[1]))' "$1"
 }
 
 # start_creds [OPTION...]: creds.py; sets CREDS_URL.

@@ -53,6 +53,15 @@ static void test_urls(void **state)
          "http://127.0.0.1:9000/bucket/k"},
         {"http://localhost:9000", "us-east-1", ADDRESS_VIRTUAL, "bucket", "k", NULL,
          "http://bucket.localhost:9000/k"},
+        /* below an address there are no hosts, and a name ends where no host's text is */
+        {"http://127.0.0.1:9000", "us-east-1", ADDRESS_VIRTUAL, "bucket", "k", NULL,
+         "http://127.0.0.1:9000/bucket/k"},
+        {"http://[::1]", "us-east-1", ADDRESS_VIRTUAL, "bucket", "k", NULL,
+         "http://[::1]/bucket/k"},
+        {"http://localhost", "us-east-1", ADDRESS_VIRTUAL, "evil.test?", "k", NULL,
+         "http://localhost/evil.test%3F/k"},
+        {NULL, "us-east-1", ADDRESS_VIRTUAL, "u@evil.test", "k", NULL,
+         "https://s3.us-east-1.amazonaws.com/u%40evil.test/k"},
         {"http://h", "r", ADDRESS_AUTO, "bucket", "a b+c%d=e&f#g?h", NULL,
          "http://h/bucket/a%20b%2Bc%25d%3De%26f%23g%3Fh"},
         {"http://h", "r", ADDRESS_AUTO, "bucket", "/a//b/./../c/", NULL,
@@ -96,12 +105,14 @@ static void test_strangers(void **state)
                                          "https://amazonaws.com.evil.com/k",
                                          "https://evilamazonaws.com/k",
                                          "http://bucket.s3.amazonaws.com/k",
-                                         "https://u"
-                                         "@s3.amazonaws.com/",
+                                         ("https://"
+                                          "u@s3.amazonaws.com/"),
                                          "ftp://x",
                                          "/k"};
-    static const char *const OWN[] = {"http://127.0.0.2:9000/k", "https://127.0.0.1:9000/k",
-                                      "http://s3.amazonaws.com/k", "http://x127.0.0.1:9/k"};
+    static const char *const OWN[] = {"http://127.0.0.2:9000/k",   "https://127.0.0.1:9000/k",
+                                      "http://s3.amazonaws.com/k", "http://x127.0.0.1:9/k",
+                                      "http://9.127.0.0.1:9000/k", "http://127.0.0.1:99999/k",
+                                      "http://127.0.0.1%2e:9000/k"};
     struct address a = make(NULL, "us-east-1", ADDRESS_AUTO);
     for (size_t i = 0; i < COUNT(AMAZON); i++) {
         assert_failed(address_learn(&a, "bucket", NULL, AMAZON[i], &e), &e, ERR_INPUT,
@@ -116,7 +127,51 @@ static void test_strangers(void **state)
     assert_int_equal(address_learn(&a, "bucket", NULL, "http://127.0.0.1:9001/bucket/k", &e), 1);
     expect_url(&a, "bucket", "k", NULL, "http://127.0.0.1:9001/bucket/k");
     assert_int_equal(address_learn(&a, "bucket", NULL, "http://127.0.0.1:9001/bucket/k", &e), 0);
+    assert_int_equal(address_learn(&a, "bucket", NULL, "http://127.0.0.1:9000/", &e), 1); /* back */
+    expect_url(&a, "bucket", "k", NULL, "http://127.0.0.1:9000/bucket/k");
     address_free(&a);
+}
+
+static void test_endpoints(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *url;
+        bool is_one;
+    } CASES[] = {
+        {"http://127.0.0.1:9000", true},
+        {"https://s3.test", true},
+        {"http://a_b-c.test:65535", true},
+        {"http://[::1]:9000", true},
+        {"http://[::ffff:127.0.0.1]", true},
+        {"", false},
+        {"http://", false},
+        {"http://:9000", false},
+        {"ftp://h", false},
+        {"//h", false},
+        {"h:9000", false},
+        {"http://h/", false},
+        {"http://h?x", false},
+        {"http://"
+         "u@h",
+         false},
+        {"http://h:", false},
+        {"http://h:65536", false},
+        {"http://h:000080", false},
+        {"http://h:80x", false},
+        {"http://h h", false},
+        {"http://h%41", false},
+        {"http://h\\h", false},
+        {"http://[::1", false},
+        {"http://[:::]", false},
+        {"http://[127.0.0.1]", false},
+        {"http://[::1]x", false},
+    };
+    for (size_t i = 0; i < COUNT(CASES); i++) {
+        if (address_is_endpoint(CASES[i].url) != CASES[i].is_one) {
+            fail_msg("%s", CASES[i].url);
+        }
+    }
 }
 
 int main(void)
@@ -125,6 +180,7 @@ int main(void)
         cmocka_unit_test(test_urls),
         cmocka_unit_test(test_another_region),
         cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_endpoints),
     };
     return cmocka_run_group_tests_name("address", tests, NULL, NULL);
 }

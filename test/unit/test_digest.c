@@ -78,12 +78,32 @@ static void test_crc32(void **state)
     assert_string_equal(out, "AAAAAA==");
 }
 
+/* "hello " and "world"; by python3 zlib and base64. */
+static void test_parts(void **state)
+{
+    (void)state;
+    static const struct digest_part PARTS[] = {{"7YH59g==", 6}, {"OncRQw==", 5}};
+    static const struct {
+        const char *crc32;
+        bool fits;
+    } SUMS[] = {
+        {"1Fu2mQ==-2", true}, /* of the parts' sums, as S3 says it */
+        {"1Fu2mQ==", true},   /* as some servers do */
+        {HELLO_CRC32, true},  /* of the whole */
+        {"1Fu2mQ==-3", false}, {HELLO_CRC32 "-2", false}, {"AAAAAA==", false}, {"", false},
+    };
+    for (size_t i = 0; i < COUNT(SUMS); i++) {
+        assert_int_equal(digest_fits_parts(SUMS[i].crc32, PARTS, 2), SUMS[i].fits);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_crc32),
+        cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests_name("digest", tests, NULL, NULL);
 }
