@@ -48,6 +48,29 @@ void table_init(struct table *table)
                             .max_partitions = 10000};
 }
 
+static void notebook_free(struct notebook *nb)
+{
+    for (size_t i = 0; i < nb->n_parameters; i++) {
+        free(nb->parameters[i].name);
+        free(nb->parameters[i].value);
+        free(nb->parameters[i].origin);
+    }
+    free(nb->parameters);
+    free(nb->origin);
+    free(nb->input);
+    free(nb->dir);
+    free(nb->output);
+    free(nb->kernel);
+    free(nb->s3_output_path);
+    strvec_free(&nb->formats);
+    strvec_free(&nb->redact);
+    free(nb->init_script);
+    free(nb->lcc_script);
+    free(nb->engine_used);
+    free(nb->interpreter);
+    free(nb->reason);
+}
+
 void job_free(struct job *job)
 {
     for (size_t i = 0; i < job->n_inputs; i++) {
@@ -88,6 +111,7 @@ void job_free(struct job *job)
     if (job->continuous) {
         job->continuous_free(job->continuous);
     }
+    notebook_free(&job->notebook);
     free(job->inputs);
     free(job->outputs);
     free(job->name);
@@ -113,8 +137,9 @@ void job_free(struct job *job)
 const char *stage_name(enum stage_id id)
 {
     static const char *const NAMES[STAGE_COUNT] = {
-        [STAGE_CONFIG] = "config",       [STAGE_INPUTS] = "stage", [STAGE_RUN] = "run",
-        [STAGE_PARTITION] = "partition", [STAGE_PACK] = "pack",    [STAGE_PUBLISH] = "publish",
+        [STAGE_NOTEBOOK] = "notebook", [STAGE_COLLECT] = "collect", [STAGE_CONFIG] = "config",
+        [STAGE_INPUTS] = "stage",      [STAGE_RUN] = "run",         [STAGE_PARTITION] = "partition",
+        [STAGE_PACK] = "pack",         [STAGE_PUBLISH] = "publish",
     };
     return NAMES[id];
 }
@@ -195,29 +220,25 @@ static int may_go_on(const struct job *job, struct err *e)
     return job->transform.ended && !job_has_outputs(job) ? 0 : stop_check(e);
 }
 
-/* [output X] on_failure = publish: what a failed transform left goes aside. A stop or the end of
- * the job's time leaves no time for that. */
-static void publish_aside(struct job *job)
+/* What is done with a failed transform's results: a notebook is collected and packed, outputs with
+ * on_failure = publish go aside. The stop that ended the transform, or the end of its time, has done
+ * its work; another one ends this too. A failure here changes nothing: the transform's own wins. */
+static void act_despite(struct job *job, const struct stage *stages, size_t n)
 {
-    bool wanted = false;
-    for (size_t i = 0; i < job->n_outputs; i++) {
-        wanted = wanted || job->outputs[i].publish_failed;
-    }
-    if (!wanted || job->transform.timed_out || stop_signal() != 0) {
-        return;
-    }
-    for (size_t i = 0; i < job->n_stages; i++) {
-        if (job->stages[i].id != STAGE_PUBLISH) {
+    stop_settle();
+    for (size_t i = 0; i < n; i++) {
+        struct err e = {0};
+        struct stage_fact *fact = &job->facts[stages[i].id];
+        if (!stages[i].despite || !stages[i].despite(job)) {
             continue;
         }
-        struct err e = {0};
-        struct stage_fact *fact = &job->facts[STAGE_PUBLISH];
         fact->start_ns = clock_monotonic_ns();
         fact->ran = true;
-        fact->failed = job->stages[i].act(job, &e) != 0;
+        fact->failed = stages[i].act(job, &e) != 0;
         fact->end_ns = clock_monotonic_ns();
         if (fact->failed) {
-            log_error(stage_name(STAGE_PUBLISH), "the failed transform's outputs: %s", e.text);
+            log_error(stage_name(stages[i].id), "the failed transform's outputs: %s", e.text);
+            return;
         }
     }
 }
@@ -232,7 +253,7 @@ static void perform(struct job *job, const struct stage *stages, size_t n)
         struct stage_fact *fact = &job->facts[stages[i].id];
         int rc = may_go_on(job, &e);
         if (rc > 0) {
-            publish_aside(job);
+            act_despite(job, stages + i, n - i);
             return;
         }
         fact->start_ns = clock_monotonic_ns();
@@ -289,11 +310,13 @@ void job_reason(const struct job *job, char *buf, size_t size)
     char text[2 * ERR_TEXT_MAX];
     char name[16];
     const struct transform *t = &job->transform;
-    const char *why = t->timed_out    ? " because the job's time was over"
-                      : stop_signal() ? " after a stop request"
-                                      : "";
+    const char *why = t->timed_out                  ? " because the job's time was over"
+                      : t->stopped || stop_signal() ? " after a stop request"
+                                                    : "";
     const char *colon = *t->last_line ? ": " : "";
-    if (t->ended && t->signo != 0) {
+    if (job->notebook.reason && t->ended && (t->status != 0 || t->timed_out)) {
+        (void)snprintf(text, sizeof text, "%s%s", job->notebook.reason, why);
+    } else if (t->ended && t->signo != 0) {
         (void)snprintf(text, sizeof text, "run: the transform was ended by %s%s%s%s%s",
                        signal_name(name, sizeof name, t->signo), t->dumped ? " (core dumped)" : "",
                        why, colon, t->last_line);

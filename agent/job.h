@@ -179,7 +179,65 @@ struct output {
     char *failed_to;        /* owned: where a failed transform's files went, or NULL; publish/ */
 };
 
-enum stage_id { STAGE_CONFIG, STAGE_INPUTS, STAGE_RUN, STAGE_PARTITION, STAGE_PACK, STAGE_PUBLISH };
+/* A notebook's parameter, or a set of them, in the order in which they win. */
+enum parameter_kind {
+    PARAMETER_TYPED,  /* NAME = text, typed as papermill's -p does */
+    PARAMETER_OBJECT, /* a JSON object's text */
+    PARAMETER_FILE,   /* a file that holds a JSON object */
+    PARAMETER_HYPER,  /* hyperparameters.json: all values are strings */
+};
+struct parameter {
+    enum parameter_kind kind; /* which of these */
+    char *name;               /* with PARAMETER_TYPED */
+    char *value;              /* the text, or the file's path */
+    char *origin;             /* where it stands: for errors */
+};
+enum notebook_engine { ENGINE_AUTO, ENGINE_PAPERMILL, ENGINE_NBCLIENT };
+
+/* A notebook that is run in place of a command (contract: notebooks.md, sagemaker.md 4). Written by
+ * config/, the facts by notebook/. */
+struct notebook {
+    bool wanted;          /* the job is a notebook */
+    bool training;        /* by the Notebook Job contract, in a training job's tree */
+    char *origin;         /* what asked for it: for errors */
+    char *input;          /* the notebook; absolute */
+    char *dir;            /* where the results go; absolute */
+    char *output;         /* the executed notebook's name there; NULL: made from name and time */
+    char *kernel;         /* the one that is asked for, or NULL */
+    char *s3_output_path; /* of a training job: results go below it; or NULL */
+    enum notebook_engine engine;  /* what executes it */
+    int64_t timeout_ns;           /* of one cell; 0 = none */
+    struct strvec formats;        /* what nbconvert makes of the result */
+    bool hide_code;               /* HTML without the cells' sources */
+    bool fold_bars;               /* the user's own \r bars become lines */
+    struct strvec redact;         /* variables whose values are removed from the result */
+    bool keep_credentials;        /* what looks like AWS credentials stays */
+    struct parameter *parameters; /* owned */
+    size_t n_parameters;          /* of them */
+    char *init_script;            /* sourced by bash before the engine, or NULL; absolute */
+    char *lcc_script;             /* run by sh before that, or NULL; absolute */
+    struct notebook_run *run;     /* owned: between prepare and collect; notebook/ */
+    /* facts, for message and report; notebook/ */
+    char *engine_used;   /* "papermill 2.6.0", or NULL */
+    char *interpreter;   /* the Python that runs it, or NULL */
+    char *reason;        /* one line why it failed, or NULL */
+    uint64_t cells;      /* code cells */
+    uint64_t executed;   /* of them */
+    uint64_t side_files; /* files it made beside itself */
+    uint64_t redacted;   /* secrets that were removed */
+    bool has_output;     /* the executed notebook is there, as far as it came */
+};
+
+enum stage_id {
+    STAGE_CONFIG,
+    STAGE_INPUTS,
+    STAGE_NOTEBOOK,
+    STAGE_RUN,
+    STAGE_COLLECT,
+    STAGE_PARTITION,
+    STAGE_PACK,
+    STAGE_PUBLISH,
+};
 enum { STAGE_COUNT = STAGE_PUBLISH + 1 };
 
 /* What the report says of a stage. Written by job_perform. */
@@ -199,6 +257,7 @@ struct transform {
     bool dumped;         /* a core was dumped */
     unsigned leftovers;  /* processes that were still there when it ended */
     bool timed_out;      /* it was ended because the job's time was over */
+    bool stopped;        /* a stop signal arrived before its end */
     char last_line[512]; /* the last non-empty line of its stderr, "" when not known; UTF-8 */
 };
 
@@ -239,6 +298,7 @@ struct job {
     size_t n_inputs;
     struct output *outputs;
     size_t n_outputs;
+    struct notebook notebook;
     struct continuous *continuous; /* owned: uploads while the transform runs, or NULL; publish/ */
     void (*continuous_free)(struct continuous *c); /* how it is freed, set with it */
 
@@ -270,6 +330,8 @@ struct stage {
      * clears away what `check` and `act` prepared for `begin`. */
     int (*begin)(struct job *job, struct err *e);
     int (*end)(struct job *job, struct err *e);
+    /* Does it act after a failed transform too? May be NULL: no. */
+    bool (*despite)(const struct job *job);
 };
 
 void job_init(struct job *job);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * procagent: config -> stage -> run -> partition -> pack -> publish -> report, in this order; or
+ * procagent: config -> stage -> (notebook) -> run -> partition -> pack -> publish -> report, in this order; or
  * partition alone.
  */
 #include <fcntl.h>
@@ -15,6 +15,7 @@
 #include "config/args.h"
 #include "config/config.h"
 #include "job.h"
+#include "notebook/notebook.h"
 #include "pack/pack.h"
 #include "partition/partition.h"
 #include "publish/publish.h"
@@ -25,11 +26,13 @@
 enum { EXIT_BAD_CALL = 125 };
 
 static const struct stage STORY[] = {
-    {STAGE_INPUTS, stage_check, stage_inputs, stage_begin, stage_end},
-    {STAGE_RUN, run_check, run_transform, NULL, NULL},
-    {STAGE_PARTITION, partition_check, partition_outputs, NULL, NULL},
-    {STAGE_PACK, pack_check, pack_outputs, NULL, NULL},
-    {STAGE_PUBLISH, publish_check, publish_outputs, publish_begin, publish_end},
+    {STAGE_INPUTS, stage_check, stage_inputs, stage_begin, stage_end, NULL},
+    {STAGE_NOTEBOOK, notebook_check, notebook_prepare, NULL, notebook_end, NULL},
+    {STAGE_RUN, run_check, run_transform, NULL, NULL, NULL},
+    {STAGE_COLLECT, NULL, notebook_collect, NULL, NULL, notebook_despite},
+    {STAGE_PARTITION, partition_check, partition_outputs, NULL, NULL, NULL},
+    {STAGE_PACK, pack_check, pack_outputs, NULL, NULL, notebook_despite},
+    {STAGE_PUBLISH, publish_check, publish_outputs, publish_begin, publish_end, publish_despite},
 };
 enum { STORY_LENGTH = sizeof STORY / sizeof *STORY };
 
@@ -93,7 +96,7 @@ static int check(const struct args *args)
 static int partition(const struct args *args)
 {
     static const struct stage ALONE[] = {
-        {STAGE_PARTITION, partition_check, partition_outputs, NULL, NULL}};
+        {STAGE_PARTITION, partition_check, partition_outputs, NULL, NULL, NULL}};
     struct err e = {0};
     if (config_load(&job, args, environ, &e) != 0 || leave_working_folder(&e) != 0) {
         job_fail(&job, STAGE_CONFIG, &e);
@@ -119,7 +122,8 @@ int main(int argc, char **argv)
     choose_log_level(&args);
     job_init(&job);
     switch (args.command) {
-    case COMMAND_RUN: status = run(&args); break;
+    case COMMAND_RUN:
+    case COMMAND_NOTEBOOK: status = run(&args); break;
     case COMMAND_CHECK: status = check(&args); break;
     case COMMAND_PARTITION: status = partition(&args); break;
     case COMMAND_VERSION: status = say("procagent " PROCAGENT_VERSION "\n"); break;

@@ -22,8 +22,8 @@ BANNED = """strcpy strcat sprintf vsprintf strncpy strncat strtok strtok_r atoi 
 # Calls with one home (paths below agent/).
 HOMES = {
     "strerror": "base/err", "strerror_r": "base/err", "strerrordesc_np": "base/err",
-    "fork": "run/spawn.c", "vfork": "run/spawn.c", "clone": "run/spawn.c", "posix_spawn": "run/spawn.c",
-    "waitpid": "run/", "wait": "run/", "wait4": "run/", "waitid": "run/",
+    "fork": "run/spawn.c", "vfork": "run/spawn.c", "clone": "run/spawn.c", "posix_spawn": "base/program.c",
+    "waitpid": ("run/", "base/program.c"), "wait": "run/", "wait4": "run/", "waitid": "run/",
     "sigaction": "base/signals.c", "signalfd": "base/signals.c",
     "clock_gettime": "base/clock.c", "gettimeofday": "base/clock.c", "time": "base/clock.c",
     "malloc": "base/mem.c", "calloc": "base/mem.c", "realloc": "base/mem.c",

@@ -130,6 +130,13 @@ int stop_signal(void)
     return first_stop;
 }
 
+void stop_settle(void)
+{
+    (void)stop_signal();
+    first_stop = 0;
+    deadline_ns = 0;
+}
+
 void stop_set_deadline(int64_t monotonic_ns)
 {
     deadline_ns = monotonic_ns;

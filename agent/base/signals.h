@@ -41,6 +41,10 @@ bool signal_is_forwarded(int signo);
  * waiting ones; in others it only knows those that thread has seen. */
 int stop_signal(void);
 
+/* The stop that was seen, and the deadline, have done their work: only another stop counts from now
+ * on. */
+void stop_settle(void);
+
 /* The job's time ends then (CLOCK_MONOTONIC nanoseconds; 0 = never). */
 void stop_set_deadline(int64_t monotonic_ns);
 int64_t stop_deadline_ns(void);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/path.h"
 
 const char ARGS_HELP[] =
     "procagent: the entrypoint of a SageMaker Processing container\n"
@@ -20,6 +21,10 @@ const char ARGS_HELP[] =
     "                         print what run would do, touch nothing\n"
     "  procagent partition [OPTION]... DIR\n"
     "                         the partition stage alone, on any folder\n"
+    "  procagent notebook [OPTION]... IN.ipynb\n"
+    "                         run a notebook headless; what came out is kept when it fails too\n"
+    "  procagent train        a SageMaker Notebook Job, as its variables describe it; also under\n"
+    "                         the name amazon_sagemaker_scheduler\n"
     "  procagent version | help\n"
     "\n"
     "  -c, --config FILE      agent.ini to use (else $PROCAGENT_CONFIG,\n"
@@ -37,6 +42,12 @@ const char ARGS_HELP[] =
     "      --output NAME      which [output] of agent.ini (default: the only one with a layout)\n"
     "      --dry-run          change nothing, print the partitions there would be\n"
     "      --json             print the partitions as JSON\n"
+    "\n"
+    "Of notebook:\n"
+    "  -o FILE                the executed notebook (default: beside IN, with the time in its name)\n"
+    "  -p NAME VALUE          a parameter; numbers, True, False and None are such, all else text\n"
+    "  -f FILE                parameters as a JSON object\n"
+    "  -k NAME                the kernel (default: the notebook's, if it is installed)\n"
     "\n"
     "Without COMMAND, [run] command of agent.ini is run; with both, the words given here are\n"
     "appended to it. Exit status: the command's own; 128+n after a signal; 126 or 127 when it\n"
@@ -72,6 +83,9 @@ static const struct {
     {"--help", COMMAND_HELP},
     {"-h", COMMAND_HELP},
     {"partition", COMMAND_PARTITION},
+    {"notebook", COMMAND_NOTEBOOK},
+    {"train", COMMAND_RUN},
+    {"amazon_sagemaker_scheduler", COMMAND_RUN},
     {"--version", COMMAND_VERSION},
 };
 
@@ -96,7 +110,11 @@ static bool belongs(int option, enum command command)
 {
     bool alone = command == COMMAND_PARTITION;
     switch (option) {
-    case OPT_ML_ROOT: return !alone;
+    case OPT_ML_ROOT: return !alone && command != COMMAND_NOTEBOOK;
+    case 'o':
+    case 'p':
+    case 'f':
+    case 'k': return command == COMMAND_NOTEBOOK;
     case OPT_LAYOUT:
     case OPT_MATCH:
     case OPT_OUTPUT:
@@ -137,7 +155,10 @@ static int take_option(struct args *out, int option, const char *word, const cha
     }
     if (!belongs(option, out->command)) {
         return err_set(e, ERR_CONFIG, "%s is no option of %s, but of %s (procagent help)",
-                       QUOTED(word), name, option == OPT_ML_ROOT ? "run and check" : "partition");
+                       QUOTED(word), name,
+                       option == OPT_ML_ROOT  ? "run and check"
+                       : option < OPT_ML_ROOT ? "notebook"
+                                              : "partition");
     }
     switch (option) {
     case 'c': out->config = optarg; break;
@@ -148,6 +169,10 @@ static int take_option(struct args *out, int option, const char *word, const cha
     case OPT_OUTPUT: out->output = optarg; break;
     case OPT_DRY_RUN: out->dry_run = true; break;
     case OPT_JSON: out->json = true; break;
+    case 'o': out->out = optarg; break;
+    case 'f': out->params_file = optarg; break;
+    case 'k': out->kernel = optarg; break;
+    case 'p': strvec_add(&out->params, optarg); break;
     case 'v': out->log_level = LOG_DEBUG; break;
     case 'q': out->log_level = LOG_WARN; break;
     default: break;
@@ -155,11 +180,23 @@ static int take_option(struct args *out, int option, const char *word, const cha
     return 0;
 }
 
-/* The words of `procagent partition` that are no options: one folder. */
+/* -p takes two words, which getopt does not know of. */
+static int take_value(struct args *out, char *const *rest, int n, struct err *e)
+{
+    if (optind >= n) {
+        return err_set(e, ERR_CONFIG, "-p %s has no value: -p NAME VALUE", QUOTED(optarg));
+    }
+    strvec_add(&out->params, rest[optind++]);
+    return 0;
+}
+
+/* The words of `procagent partition` and `notebook` that are no options: one folder or file. */
 static int take_dir(struct args *out, const char *word, struct err *e)
 {
     if (out->dir) {
-        return err_set(e, ERR_CONFIG, "partition takes one DIR, here are two: %s and %s",
+        return err_set(e, ERR_CONFIG, "%s, here are two: %s and %s",
+                       out->command == COMMAND_NOTEBOOK ? "notebook takes one IN.ipynb"
+                                                        : "partition takes one DIR",
                        QUOTED(out->dir), QUOTED(word));
     }
     out->dir = word;
@@ -169,11 +206,17 @@ static int take_dir(struct args *out, const char *word, struct err *e)
 int args_parse(int argc, char **argv, struct args *out, struct err *e)
 {
     *out = (struct args){.command = COMMAND_HELP, .log_level = -1};
+    if (argc > 0 && strcmp(path_base(argv[0]), "amazon_sagemaker_scheduler") == 0) {
+        out->command = COMMAND_RUN; /* the service calls it so, without words */
+        out->training = true;
+        return 0;
+    }
     if (argc < 2) {
         return err_set(e, ERR_CONFIG, "no command given (procagent help)");
     }
     int rc = find_command(argv[1], &out->command, e);
-    bool alone = out->command == COMMAND_PARTITION;
+    out->training = rc == 0 && out->command == COMMAND_RUN && strcmp(argv[1], "run") != 0;
+    bool alone = out->command == COMMAND_PARTITION || out->command == COMMAND_NOTEBOOK;
     bool help = false;
     bool options_end = false; /* -- was seen */
     char **rest = argv + 1;   /* getopt takes its argv[0] to be the program's name */
@@ -182,10 +225,11 @@ int args_parse(int argc, char **argv, struct args *out, struct err *e)
     optind = 0; /* glibc's way to start over, for whoever parses twice */
     while (rc == 0) {
         int at = optind ? optind : 1;
-        int c = options_end ? -1 : getopt_long(n, rest, "+:c:vqh", OPTIONS, NULL);
+        int c = options_end ? -1 : getopt_long(n, rest, "+:c:vqho:p:f:k:", OPTIONS, NULL);
         if (c != -1) {
             help = help || c == 'h';
             rc = take_option(out, c, rest[at], argv[1], e);
+            rc = rc || c != 'p' ? rc : take_value(out, rest, n, e);
             continue;
         }
         options_end = options_end || (optind == at + 1 && strcmp(rest[at], "--") == 0);
@@ -197,9 +241,11 @@ int args_parse(int argc, char **argv, struct args *out, struct err *e)
     out->words = rest + optind;
     out->n_words = (size_t)(n - optind);
     out->command = help ? COMMAND_HELP : out->command;
-    if (rc == 0 && out->command == COMMAND_PARTITION && !out->dir) {
-        rc =
-            err_set(e, ERR_CONFIG, "partition needs a folder: procagent partition [OPTION]... DIR");
+    if (rc == 0 && !help && alone && !out->dir) {
+        rc = err_set(e, ERR_CONFIG, "%s",
+                     out->command == COMMAND_NOTEBOOK
+                         ? "notebook needs a file: procagent notebook [OPTION]... IN.ipynb"
+                         : "partition needs a folder: procagent partition [OPTION]... DIR");
     }
     return rc;
 }
@@ -207,4 +253,5 @@ int args_parse(int argc, char **argv, struct args *out, struct err *e)
 void args_free(struct args *args)
 {
     strvec_free(&args->set);
+    strvec_free(&args->params);
 }

@@ -11,7 +11,14 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum command { COMMAND_RUN, COMMAND_CHECK, COMMAND_PARTITION, COMMAND_VERSION, COMMAND_HELP };
+enum command {
+    COMMAND_RUN,
+    COMMAND_CHECK,
+    COMMAND_PARTITION,
+    COMMAND_NOTEBOOK,
+    COMMAND_VERSION,
+    COMMAND_HELP,
+};
 
 struct args {
     enum command command;
@@ -22,10 +29,15 @@ struct args {
     const char *layout;  /* partition: --layout, or NULL */
     const char *match;   /* partition: --match, or NULL */
     const char *output;  /* partition: --output NAME, or NULL */
-    const char *dir;     /* partition: the folder; NULL for other commands */
-    bool dry_run;        /* partition: --dry-run */
-    bool json;           /* partition: --json */
-    char **words;        /* the transform's words on the command line */
+    const char *dir;     /* partition: the folder, notebook: the file; NULL for other commands */
+    bool training;       /* run, by a Notebook Job's name: train, amazon_sagemaker_scheduler */
+    const char *out;     /* notebook: -o FILE, or NULL */
+    const char *kernel;  /* notebook: -k NAME, or NULL */
+    const char *params_file; /* notebook: -f FILE, or NULL */
+    struct strvec params;    /* notebook: -p NAME VALUE, one after the other */
+    bool dry_run;            /* partition: --dry-run */
+    bool json;               /* partition: --json */
+    char **words;            /* the transform's words on the command line */
     size_t n_words;
 };
 

@@ -17,6 +17,7 @@
 #include "config/folder.h"
 #include "config/json.h"
 #include "config/moves.h"
+#include "config/notebook.h"
 #include "config/ranks.h"
 #include "config/settings.h"
 #include "config/sources.h"
@@ -277,7 +278,7 @@ static int load_job(struct job *job, struct sources *s, char *const *environment
     rc = rc ? rc : place_paths(job, e);
     rc = rc ? rc : check_overlaps(job, e);
     add_words(job, s->args);
-    return rc;
+    return rc ? rc : notebook_settle(job, s->args, s->cwd, environment, e);
 }
 
 int config_load(struct job *job, const struct args *args, char *const *environment, struct err *e)

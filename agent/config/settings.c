@@ -12,9 +12,9 @@
 #include "base/scope.h"
 
 const struct section_spec SECTION_SPECS[SECTION_COUNT] = {
-    [SECTION_JOB] = {"job", false},      [SECTION_RUN] = {"run", false},
-    [SECTION_STORE] = {"store", false},  [SECTION_INPUT] = {"input", true},
-    [SECTION_OUTPUT] = {"output", true},
+    [SECTION_JOB] = {"job", false},           [SECTION_RUN] = {"run", false},
+    [SECTION_NOTEBOOK] = {"notebook", false}, [SECTION_STORE] = {"store", false},
+    [SECTION_INPUT] = {"input", true},        [SECTION_OUTPUT] = {"output", true},
 };
 
 const struct key_spec KEY_SPECS[KEY_COUNT] = {
@@ -29,6 +29,18 @@ const struct key_spec KEY_SPECS[KEY_COUNT] = {
     [KEY_RUN_NO_NEW_PRIVS] = {SECTION_RUN, "no_new_privs"},
     [KEY_RUN_STDERR_TAIL] = {SECTION_RUN, "stderr_tail"},
     [KEY_RUN_ENV] = {SECTION_RUN, "env.NAME"},
+    [KEY_NOTEBOOK_INPUT] = {SECTION_NOTEBOOK, "input"},
+    [KEY_NOTEBOOK_OUTPUT] = {SECTION_NOTEBOOK, "output"},
+    [KEY_NOTEBOOK_S3_OUTPUT_PATH] = {SECTION_NOTEBOOK, "s3_output_path"},
+    [KEY_NOTEBOOK_KERNEL] = {SECTION_NOTEBOOK, "kernel"},
+    [KEY_NOTEBOOK_ENGINE] = {SECTION_NOTEBOOK, "engine"},
+    [KEY_NOTEBOOK_TIMEOUT] = {SECTION_NOTEBOOK, "timeout"},
+    [KEY_NOTEBOOK_FORMATS] = {SECTION_NOTEBOOK, "formats"},
+    [KEY_NOTEBOOK_HIDE_CODE] = {SECTION_NOTEBOOK, "html.hide_code"},
+    [KEY_NOTEBOOK_FOLD_BARS] = {SECTION_NOTEBOOK, "fold_bars"},
+    [KEY_NOTEBOOK_REDACT] = {SECTION_NOTEBOOK, "redact"},
+    [KEY_NOTEBOOK_REDACT_CREDENTIALS] = {SECTION_NOTEBOOK, "redact_credentials"},
+    [KEY_NOTEBOOK_PARAMETERS] = {SECTION_NOTEBOOK, "parameters.NAME"},
     [KEY_STORE_KIND] = {SECTION_STORE, "kind"},
     [KEY_STORE_ROOT] = {SECTION_STORE, "root"},
     [KEY_STORE_MOVES] = {SECTION_STORE, "moves"},
@@ -129,7 +141,7 @@ static int unknown_section(const char *word, const char *origin, struct err *e)
     }
     const char *near = nearest_name(word, names, SECTION_COUNT);
     return err_set(e, ERR_CONFIG, "%s: unknown section %s; %s%s%s", origin, QUOTED(word),
-                   near ? "did you mean [" : "known are job, run, store, input, output",
+                   near ? "did you mean [" : "known are job, run, notebook, store, input, output",
                    near ? near : "", near ? "]?" : "");
 }
 
@@ -174,10 +186,19 @@ static bool is_variable_name(const char *name)
 int settings_key(enum section section, const char *word, enum key *key, const char **variable,
                  const char *origin, struct err *e)
 {
+    static const struct {
+        enum section section;
+        const char *prefix;
+        enum key key;
+    } OPEN[] = {{SECTION_RUN, "env.", KEY_RUN_ENV},
+                {SECTION_NOTEBOOK, "parameters.", KEY_NOTEBOOK_PARAMETERS}};
     *variable = NULL;
-    if (section == SECTION_RUN && str_starts(word, "env.")) {
-        *key = KEY_RUN_ENV;
-        *variable = word + strlen("env.");
+    for (size_t i = 0; i < sizeof OPEN / sizeof *OPEN; i++) {
+        if (section != OPEN[i].section || !str_starts(word, OPEN[i].prefix)) {
+            continue;
+        }
+        *key = OPEN[i].key;
+        *variable = word + strlen(OPEN[i].prefix);
         return is_variable_name(*variable)
                    ? 0
                    : err_set(e, ERR_CONFIG,
@@ -212,6 +233,19 @@ int settings_key(enum section section, const char *word, enum key *key, const ch
     return rc;
 }
 
+/* Has a section without names no key with a dot that begins so? Then the dot is a mistake. */
+static bool is_plain_key(enum section section, const char *rest)
+{
+    for (int i = 0; i < KEY_COUNT; i++) {
+        size_t n = strcspn(KEY_SPECS[i].name, ".");
+        if (KEY_SPECS[i].section == section && KEY_SPECS[i].name[n] == '.' &&
+            strncmp(rest, KEY_SPECS[i].name, n + 1) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 int settings_add_option(struct settings *list, const char *text, struct err *e)
 {
     const char *equals = strchr(text, '=');
@@ -229,7 +263,7 @@ int settings_add_option(struct settings *list, const char *text, struct err *e)
     if (find_section(path, &section) != 0) {
         return unknown_section(path, origin, e);
     }
-    if (section == SECTION_RUN && str_starts(first + 1, "env.")) {
+    if (!SECTION_SPECS[section].named && first < last && !is_plain_key(section, first + 1)) {
         last = first; /* run.env.NAME: the dot belongs to the key */
     }
     SCOPE_FREE char *name = first < last ? xstrndup(first + 1, (size_t)(last - first) - 1) : NULL;
@@ -355,6 +389,12 @@ static int add_variable(struct settings *list, enum section section, const char 
     if (section == SECTION_RUN && str_starts(rest, "ENV_") && is_variable_name(rest + 4)) {
         *known = true;
         settings_add(list, KEY_RUN_ENV, rest + 4, value, origin);
+        return 0;
+    }
+    if (section == SECTION_NOTEBOOK && str_starts(rest, "PARAMETERS_") &&
+        is_variable_name(rest + 11)) {
+        *known = true;
+        settings_add(list, KEY_NOTEBOOK_PARAMETERS, rest + 11, value, origin);
         return 0;
     }
     if (!SECTION_SPECS[section].named) {

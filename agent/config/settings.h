@@ -13,7 +13,14 @@
 #include "base/err.h"
 #include "base/str.h"
 
-enum section { SECTION_JOB, SECTION_RUN, SECTION_STORE, SECTION_INPUT, SECTION_OUTPUT };
+enum section {
+    SECTION_JOB,
+    SECTION_RUN,
+    SECTION_NOTEBOOK,
+    SECTION_STORE,
+    SECTION_INPUT,
+    SECTION_OUTPUT,
+};
 enum { SECTION_COUNT = SECTION_OUTPUT + 1 };
 
 enum key {
@@ -27,7 +34,19 @@ enum key {
     KEY_RUN_USER,
     KEY_RUN_NO_NEW_PRIVS,
     KEY_RUN_STDERR_TAIL,
-    KEY_RUN_ENV, /* env.NAME: the variable's name is the setting's name */
+    KEY_RUN_ENV,        /* env.NAME: the variable's name is the setting's name */
+    KEY_NOTEBOOK_INPUT, /* this and all of the section below: notebook.h */
+    KEY_NOTEBOOK_OUTPUT,
+    KEY_NOTEBOOK_S3_OUTPUT_PATH,
+    KEY_NOTEBOOK_KERNEL,
+    KEY_NOTEBOOK_ENGINE,
+    KEY_NOTEBOOK_TIMEOUT,
+    KEY_NOTEBOOK_FORMATS,
+    KEY_NOTEBOOK_HIDE_CODE,
+    KEY_NOTEBOOK_FOLD_BARS,
+    KEY_NOTEBOOK_REDACT,
+    KEY_NOTEBOOK_REDACT_CREDENTIALS,
+    KEY_NOTEBOOK_PARAMETERS, /* parameters.NAME: as env.NAME */
     KEY_STORE_KIND,
     KEY_STORE_ROOT,
     KEY_STORE_MOVES,

@@ -16,6 +16,7 @@
 #include "base/path.h"
 #include "base/scope.h"
 #include "config/moves.h"
+#include "config/notebook.h"
 #include "config/table.h"
 #include "config/words.h"
 
@@ -207,6 +208,18 @@ static int apply(struct job *job, const struct sources *s, const struct setting 
     case KEY_RUN_NO_NEW_PRIVS: return settings_switch(at, &job->no_new_privs, e);
     case KEY_RUN_STDERR_TAIL: return settings_switch(at, &job->stderr_tail, e);
     case KEY_RUN_ENV: env_set(&job->environment, at->name, at->value); return 0;
+    case KEY_NOTEBOOK_INPUT:
+    case KEY_NOTEBOOK_OUTPUT:
+    case KEY_NOTEBOOK_S3_OUTPUT_PATH:
+    case KEY_NOTEBOOK_KERNEL:
+    case KEY_NOTEBOOK_ENGINE:
+    case KEY_NOTEBOOK_TIMEOUT:
+    case KEY_NOTEBOOK_FORMATS:
+    case KEY_NOTEBOOK_HIDE_CODE:
+    case KEY_NOTEBOOK_FOLD_BARS:
+    case KEY_NOTEBOOK_REDACT:
+    case KEY_NOTEBOOK_REDACT_CREDENTIALS:
+    case KEY_NOTEBOOK_PARAMETERS: return notebook_apply(job, s->cwd, at, e);
     case KEY_STORE_KIND:
     case KEY_STORE_ROOT:
     case KEY_STORE_MOVES:
@@ -275,7 +288,8 @@ int sources_apply(struct job *job, const struct sources *s, struct err *e)
 {
     for (size_t i = 0; i < s->settings.n; i++) {
         const struct setting *at = &s->settings.v[i];
-        bool none = *at->value == '\0' && at->key != KEY_RUN_ENV; /* a variable may be empty */
+        bool none = *at->value == '\0' && at->key != KEY_RUN_ENV &&
+                    at->key != KEY_NOTEBOOK_PARAMETERS; /* these may be empty */
         if (none || !sources_count(s, at) || settings_find(&s->settings, at->key, at->name) != at) {
             continue;
         }

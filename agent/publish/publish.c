@@ -297,7 +297,7 @@ int publish_outputs(struct job *job, struct err *e)
 {
     SCOPE(store_close) struct store store = {0};
     SCOPE(items_free) struct items plan = {0};
-    const bool failed = job_transform_failed(job);
+    const bool failed = job_transform_failed(job) && !job->notebook.training;
     SCOPE_FREE char *aside = failed ? aside_of(job) : NULL;
     int rc = store_open(&store, job, e);
     rc = rc ? rc : items_begin(&plan, job, aside, e);
@@ -328,4 +328,14 @@ int publish_end(struct job *job, struct err *e)
     (void)e; /* what failed there is tried again by publish_outputs */
     continuous_end(job);
     return 0;
+}
+
+bool publish_despite(const struct job *job)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < job->n_outputs; i++) {
+        wanted = wanted || job->outputs[i].publish_failed;
+    }
+    return job->notebook.training ||
+           (wanted && !job->transform.timed_out && !job->transform.stopped);
 }

@@ -129,6 +129,21 @@ static json_t *transform_of(const struct job *job)
     return item;
 }
 
+static json_t *notebook_of(const struct job *job)
+{
+    const struct notebook *nb = &job->notebook;
+    json_t *item = json_object();
+    fact_set(item, "input", fact_text(nb->input));
+    fact_set(item, "output", nb->has_output ? fact_text(nb->output) : json_null());
+    fact_set(item, "engine", fact_text(nb->engine_used));
+    fact_set(item, "interpreter", fact_text(nb->interpreter));
+    fact_count(item, "cells", nb->cells);
+    fact_count(item, "executed", nb->executed);
+    fact_count(item, "side_files", nb->side_files);
+    fact_count(item, "redacted", nb->redacted);
+    return item;
+}
+
 static char *build_json(const struct job *job, const char *reason)
 {
     json_t *root = json_object();
@@ -151,6 +166,7 @@ static char *build_json(const struct job *job, const char *reason)
     fact_set(root, "stages", stages_of(job));
     fact_set(root, "inputs", inputs_of(job));
     fact_set(root, "transform", transform_of(job));
+    fact_set(root, "notebook", job->notebook.wanted ? notebook_of(job) : json_null());
     fact_set(root, "outputs", outputs_of(job));
     char *text = json_dumps(root, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
     json_decref(root);

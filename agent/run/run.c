@@ -121,7 +121,7 @@ static int give_output_folders(const struct job *job, const struct user *user, s
 
 int run_check(struct job *job, struct err *e)
 {
-    if (job->command.n == 0) {
+    if (job->command.n == 0 && !job->notebook.wanted) {
         return err_set(e, ERR_CONFIG,
                        "no command to run: give it after \"procagent run --\" or as "
                        "[run] command in agent.ini");
@@ -178,6 +178,7 @@ static int run_command(struct job *job, const struct user *user, struct tail *ta
         (void)kill(getpid(), SIGTERM); /* the usual way to end a job: it waits on the signalfd */
     }
     rc = supervise(pid, &family, job->grace_ns, job->drain_ns, tail, &job->transform, e);
+    job->transform.stopped = stop_signal() != 0;
     struct err late = {0};
     if (job_end_beside(job, beside.code ? &late : &beside) != 0 || beside.code) {
         rc = rc ? rc : err_take(e, &beside);
