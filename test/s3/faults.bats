@@ -93,7 +93,7 @@ waited_for() {
     mends_staging '{"path": "/in/small", "action": {"delay_ms": 20000}},
         {"path": "/in/big", "action": {"delay_ms": 20000, "stall_after": 200000}}'
     assert_logged "1 <= $(waited_for /bucket/in/small) < 5"
-    assert_logged "sum(r['path'] == '/bucket/in/big' for r in log) == 3" # libcurl's mean is of five seconds
+    assert_logged "sum(r['path'] == '/bucket/in/big' for r in log) >= 2"
 }
 
 # mends_publishing RULE...
