@@ -27,11 +27,13 @@ RUN       := run spawn supervise family fds tail user status
 PARTITION := partition rules moves leaves split rows parts keys source scan masks gzip rewrite \
              journal layout match isotime tree hive
 PACK      := pack tarball
+NOTEBOOK  := edit redact outcome cells jsontext params nbname kernels
 PUBLISH   := publish items hosts modes ends continuous
 REPORT    := report facts listing plan
 SRC := agent/job.c $(BASE:%=agent/base/%.c) $(CONFIG:%=agent/config/%.c) \
        $(STORE:%=agent/store/%.c) $(STAGE:%=agent/stage/%.c) $(RUN:%=agent/run/%.c) \
        $(PARTITION:%=agent/partition/%.c) $(PACK:%=agent/pack/%.c) \
+       $(NOTEBOOK:%=agent/notebook/%.c) \
        $(PUBLISH:%=agent/publish/%.c) $(REPORT:%=agent/report/%.c)
 GEN := $(B)/gen/tzdata.c $(B)/gen/roots.c
 
