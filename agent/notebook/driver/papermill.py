@@ -257,10 +257,11 @@ def judge(run, status, cells, options, result, kills):
     if run.signum:
         locate(result, cells, at)
         return Failed("interrupted", "KeyboardInterrupt", "stopped by " + signal.Signals(run.signum).name)
-    if status == 138 or status == 1 and "DeadKernelError" in tail:
+    gave_up = status == 1 and "PapermillExecutionError" not in tail  # else the names are a cell's own words
+    if status == 138 or gave_up and "DeadKernelError" in tail:
         locate(result, cells, at)
         return Failed("dead_kernel", "DeadKernelError", how_it_died(None, kills))
-    if status == 1 and "CellTimeoutError" in tail:
+    if gave_up and "CellTimeoutError" in tail:
         locate(result, cells, at)
         return Failed("timeout", "CellTimeoutError", "not done after %s s" % options.timeout)
     for i in wanted:
