@@ -35,7 +35,7 @@ SRC := agent/job.c $(BASE:%=agent/base/%.c) $(CONFIG:%=agent/config/%.c) \
        $(PARTITION:%=agent/partition/%.c) $(PACK:%=agent/pack/%.c) \
        $(NOTEBOOK:%=agent/notebook/%.c) \
        $(PUBLISH:%=agent/publish/%.c) $(REPORT:%=agent/report/%.c)
-GEN := $(B)/gen/tzdata.c $(B)/gen/roots.c
+GEN := $(B)/gen/tzdata.c $(B)/gen/roots.c $(B)/gen/driver.c
 
 UNIT := $(patsubst test/unit/%.c,%,$(wildcard test/unit/test_*.c))
 FUZZ := $(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/fuzz_*.c))
@@ -73,6 +73,11 @@ $(B)/gen/tzdata.c: $(B)/tzgen
 $(B)/gen/roots.c: scripts/roots.sh
 	@mkdir -p $(@D)
 	scripts/roots.sh $@
+# The Python program that runs notebooks.
+DRIVER := $(addprefix agent/notebook/driver/,base.py nbclient.py papermill.py main.py)
+$(B)/gen/driver.c: scripts/embed.sh $(DRIVER)
+	@mkdir -p $(@D)
+	scripts/embed.sh NOTEBOOK_DRIVER $@ notebook/driver.h $(DRIVER)
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
@@ -120,7 +125,7 @@ ASAN := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno
 asan: ## the program and unit tests with ASan and UBSan, in build/asan
 	$(MAKE) B=$(B)/asan HARD='$(ASAN)' LDFLAGS_ALL= $(B)/asan/procagent unit-programs
 
-SUITES = lint unit asan tz behaviour split fault s3 pid1 fuzz docker
+SUITES = lint unit asan tz behaviour notebook split fault s3 pid1 fuzz docker
 check: ## everything: lint, unit, sanitizers, behaviour, faults, fuzz smoke, Docker
 	scripts/run-tests.sh $(SUITES)
 test: ## the quick half: unit and behaviour

@@ -8,7 +8,8 @@ set -euo pipefail
 build=(gcc make pkg-config libc6-dev binutils libarchive-dev zlib1g-dev libinih-dev libjansson-dev
     libdeflate-dev libzstd-dev liblzma-dev libbz2-dev nettle-dev libssl-dev libc-ares-dev libexpat1-dev ca-certificates
     dpkg-dev patch tzdata)
-demo=(python3 python3-pandas jupyter-nbconvert python3-ipykernel python3-matplotlib bubblewrap)
+demo=(python3 python3-pandas jupyter-nbconvert python3-nbclient python3-nbformat python3-ipykernel
+    python3-matplotlib bubblewrap)
 test=(git file libcmocka-dev libcsv-dev bats clang clang-tidy clang-format cppcheck shellcheck strace procps util-linux
     python3-nbformat libarchive-tools docker.io mmdebstrap iproute2 nginx-light openssl curl)
 bench=(tini dumb-init catatonit pigz valgrind miller rclone)

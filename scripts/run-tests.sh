@@ -55,6 +55,7 @@ suite_tz() {
         /usr/bin/python3 test/tz/zones_check.py build/test/tzdump
 }
 suite_behaviour() { bats --tap -r test/behaviour; }
+suite_notebook() { bats --tap test/notebook; }
 # The S3 store: its own tests, and the folder store's on each server that can be had, without those that are
 # about folders only.
 suite_s3() {
