@@ -27,7 +27,7 @@ RUN       := run spawn supervise family fds tail user status
 PARTITION := partition rules moves leaves split rows parts keys source scan masks gzip rewrite \
              journal layout match isotime tree hive
 PACK      := pack tarball
-NOTEBOOK  := edit redact outcome cells jsontext params nbname kernels
+NOTEBOOK  := notebook collect interpreter edit cells redact outcome jsontext params nbname kernels
 PUBLISH   := publish items hosts modes ends continuous
 REPORT    := report facts listing plan
 SRC := agent/job.c $(BASE:%=agent/base/%.c) $(CONFIG:%=agent/config/%.c) \

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/env.h"
 #include "base/io.h"
 #include "base/log.h"
@@ -197,11 +198,9 @@ static int choose(const struct job *job, const struct notebook_facts *facts, cha
     interpreters_list(NULL, environ, &paths);
     interpreters_prefixes(&paths, &prefixes);
     kernels_list(&kernels, environ, &prefixes);
-    struct err why = {0};
-    const struct kernel *kernel =
-        kernels_choose(&kernels, nb->kernel, facts->kernel, facts->language, &why);
-    if (!kernel && why.code) {
-        return err_take(e, &why);
+    const struct kernel *kernel = NULL;
+    if (kernels_choose(&kernels, nb->kernel, facts->kernel, facts->language, &kernel, e) != 0) {
+        return err_prefix(e, "%s", nb->origin);
     }
     kernel_words(&kernels, kernel, &words);
     strvec_free(&paths);
@@ -232,7 +231,9 @@ static void make_command(struct job *job, const struct notebook_facts *facts, co
     struct strvec *out = &job->command;
     SCOPE_FREE char *log = path_join(nb->dir, NOTEBOOK_LOG);
     SCOPE_FREE char *seconds =
-        nb->timeout_ns > 0 ? xasprintf("%.3f", (double)nb->timeout_ns / 1e9) : NULL;
+        nb->timeout_ns > 0
+            ? xasprintf("%lld", (long long)((nb->timeout_ns + NS_PER_S - 1) / NS_PER_S))
+            : NULL;
     strvec_free(out);
     if (nb->init_script || nb->lcc_script) {
         static const char *const HEAD[] = {"/bin/bash", "-c", WRAPPER, "notebook"};

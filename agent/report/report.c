@@ -23,7 +23,7 @@
 #include "report/facts.h"
 
 /* The service keeps the first 1,024 bytes. */
-enum { MESSAGE_MAX = 1024 };
+enum { MESSAGE_MAX = 1024, WORD_MAX = 2000 };
 
 static const char *kind_name(enum store_kind kind)
 {
@@ -117,7 +117,9 @@ static json_t *transform_of(const struct job *job)
     json_t *item = json_object();
     json_t *command = json_array();
     for (size_t i = 0; i < job->command.n; i++) {
-        (void)json_array_append_new(command, fact_text(job->command.v[i]));
+        bool driver = job->notebook.wanted && strlen(job->command.v[i]) > WORD_MAX;
+        (void)json_array_append_new(command,
+                                    fact_text(driver ? "(the driver)" : job->command.v[i]));
     }
     fact_set(item, "command", command);
     fact_set(item, "started", json_boolean(t->started));

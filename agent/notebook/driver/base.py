@@ -79,8 +79,13 @@ def write_file(path, text):
         raise
 
 
+LOG = []  # the descriptor of a file that gets all that is printed; empty: none
+
+
 def write_all(fd, data):
-    """To our stdout or stderr. A reader that went away must not end the notebook."""
+    """To our stdout or stderr, and the log. A reader that went away must not end the notebook."""
+    if LOG and fd != LOG[0]:
+        write_all(LOG[0], data)
     view = memoryview(data)
     try:
         while view:
