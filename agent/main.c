@@ -92,22 +92,38 @@ static int check(const struct args *args)
     return job_status(&job);
 }
 
-/* One stage alone; no message and no report, which are a job's. */
-static int partition(const struct args *args)
+/* Some stages without a job around them: no message and no report. */
+static int perform_alone(const struct args *args, const struct stage *stages, size_t n)
 {
-    static const struct stage ALONE[] = {
-        {STAGE_PARTITION, partition_check, partition_outputs, NULL, NULL, NULL}};
     struct err e = {0};
     if (config_load(&job, args, environ, &e) != 0 || leave_working_folder(&e) != 0) {
         job_fail(&job, STAGE_CONFIG, &e);
         return job_status(&job);
     }
-    job_perform(&job, ALONE, sizeof ALONE / sizeof *ALONE);
-    int status = job_status(&job);
+    job_perform(&job, stages, n);
+    return job_status(&job);
+}
+
+static int partition(const struct args *args)
+{
+    static const struct stage ALONE[] = {
+        {STAGE_PARTITION, partition_check, partition_outputs, NULL, NULL, NULL}};
+    int status = perform_alone(args, ALONE, sizeof ALONE / sizeof *ALONE);
     if (status == 0 && (args->json || args->dry_run) && report_partitions(&job, args->json) != 0) {
         return EXIT_BAD_CALL;
     }
     return status;
+}
+
+/* A notebook without a job around it: no outputs to lay out and publish, no message, no report. */
+static int notebook(const struct args *args)
+{
+    static const struct stage ALONE[] = {
+        {STAGE_NOTEBOOK, notebook_check, notebook_prepare, NULL, notebook_end, NULL},
+        {STAGE_RUN, run_check, run_transform, NULL, NULL, NULL},
+        {STAGE_COLLECT, NULL, notebook_collect, NULL, NULL, notebook_despite},
+    };
+    return perform_alone(args, ALONE, sizeof ALONE / sizeof *ALONE);
 }
 
 int main(int argc, char **argv)
@@ -122,8 +138,8 @@ int main(int argc, char **argv)
     choose_log_level(&args);
     job_init(&job);
     switch (args.command) {
-    case COMMAND_RUN:
-    case COMMAND_NOTEBOOK: status = run(&args); break;
+    case COMMAND_RUN: status = run(&args); break;
+    case COMMAND_NOTEBOOK: status = notebook(&args); break;
     case COMMAND_CHECK: status = check(&args); break;
     case COMMAND_PARTITION: status = partition(&args); break;
     case COMMAND_VERSION: status = say("procagent " PROCAGENT_VERSION "\n"); break;

@@ -243,7 +243,7 @@ int notebook_collect(struct job *job, struct err *e)
     rc = rc || !nb->has_output ? rc : make_formats(job, path, e);
     rc = rc ? rc : copy_side_files(nb, e);
     finish_reason(job);
-    (void)hidden_remove(&nb->run->hidden);
+    (void)dir_remove_tree(AT_FDCWD, nb->run->hidden);
     if (rc == 0) {
         log_info(STAGE, "%s: %llu of %llu cells executed by %s, %llu files beside it%s",
                  nb->has_output ? nb->output : "no executed notebook",

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/env.h"
+#include "base/hidden.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -47,8 +48,10 @@ static void run_free(struct notebook_run *run)
     if (!run) {
         return;
     }
-    (void)hidden_remove(&run->hidden);
-    scope_close(&run->dir_fd);
+    if (run->hidden) {
+        (void)dir_remove_tree(AT_FDCWD, run->hidden);
+    }
+    free(run->hidden);
     dir_listing_free(&run->before);
     interpreter_free(&run->interpreter);
     free(run->result);
@@ -64,7 +67,7 @@ char *notebook_output_path(const struct job *job)
 int notebook_end(struct job *job, struct err *e)
 {
     (void)e;
-    if (job->facts[STAGE_COLLECT].ran || !job->transform.ended) {
+    if (job->facts[STAGE_COLLECT].ran || !job->transform.started) {
         run_free(job->notebook.run);
         job->notebook.run = NULL;
     }
@@ -263,19 +266,31 @@ static void make_command(struct job *job, const struct notebook_facts *facts, co
 
 /* ---- prepare ---- */
 
+/* A folder for what is ours until the end; what a killed run left there goes. */
+static int make_hidden(struct notebook *nb, struct err *e)
+{
+    SCOPE_FD int dir = open(nb->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    SCOPE(hidden_leave) struct hidden hidden = HIDDEN_NONE;
+    struct err ignored;
+    if (dir < 0) {
+        return err_sys(e, ERR_OUTPUT, errno, "%s", nb->dir);
+    }
+    (void)hidden_sweep(dir, nb->dir, NULL, &ignored);
+    int rc = hidden_make(&hidden, dir, nb->dir, e);
+    if (rc == 0) {
+        nb->run->hidden = path_join(nb->dir, hidden.name);
+    }
+    return rc;
+}
+
 static int open_folders(struct job *job, struct err *e)
 {
     struct notebook *nb = &job->notebook;
     struct notebook_run *run = xcalloc(1, sizeof *run);
-    *run = (struct notebook_run){.dir_fd = -1, .hidden = HIDDEN_NONE};
     nb->run = run;
     run->home = path_parent(nb->input);
     if (io_mkdirs(AT_FDCWD, nb->dir) != 0) {
         return err_sys(e, ERR_OUTPUT, errno, "create folder %s", nb->dir);
-    }
-    run->dir_fd = open(nb->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (run->dir_fd < 0) {
-        return err_sys(e, ERR_OUTPUT, errno, "%s", nb->dir);
     }
     int home = open(run->home, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (home < 0) {
@@ -283,19 +298,16 @@ static int open_folders(struct job *job, struct err *e)
     }
     scope_close(&job->cwd_fd);
     job->cwd_fd = home; /* modules and data beside the notebook are found there */
-    struct err ignored;
-    (void)hidden_sweep(run->dir_fd, nb->dir, NULL, &ignored);
-    int rc = hidden_make(&run->hidden, run->dir_fd, nb->dir, e);
+    int rc = make_hidden(nb, e);
     return rc ? rc : dir_list(AT_FDCWD, run->home, "", 0, ERR_INPUT, &run->before, e);
 }
 
 /* The Notebook Job contract wants the input beside the output; so do people. */
 static int keep_input(const struct notebook *nb, const struct str *text, struct err *e)
 {
-    SCOPE_FREE char *home = path_parent(nb->input);
-    return strcmp(home, nb->dir) == 0
-               ? 0
-               : newfile_write(nb->run->dir_fd, path_base(nb->input), str_text(text), text->len, e);
+    SCOPE_FREE char *to = path_join(nb->dir, path_base(nb->input));
+    return strcmp(to, nb->input) == 0 ? 0
+                                      : newfile_write(AT_FDCWD, to, str_text(text), text->len, e);
 }
 
 /* Studio's absolute paths: the folder people know their files by is a link to the input's. */
@@ -335,11 +347,9 @@ int notebook_prepare(struct job *job, struct err *e)
     if (rc != 0) {
         return rc;
     }
-    SCOPE_FREE char *name = xasprintf("%s/%s", nb->run->hidden.name, path_base(nb->input));
-    SCOPE_FREE char *in = path_join(nb->dir, name);
-    SCOPE_FREE char *result = xasprintf("%s/result.json", nb->run->hidden.name);
-    nb->run->result = path_join(nb->dir, result);
-    rc = newfile_write(nb->run->dir_fd, name, str_text(&ready), ready.len, e);
+    SCOPE_FREE char *in = path_join(nb->run->hidden, "in.ipynb");
+    nb->run->result = path_join(nb->run->hidden, "result.json");
+    rc = newfile_write(AT_FDCWD, in, str_text(&ready), ready.len, e);
     if (rc == 0) {
         simulate_efs(nb);
         make_command(job, &facts, kernel, in);

@@ -6,16 +6,15 @@
 #define NOTEBOOK_STATE_H
 
 #include "base/dir.h"
-#include "base/hidden.h"
 #include "job.h"
 #include "notebook/interpreter.h"
 
 /* The driver's log of all that was printed; the name is the contract's (notebooks.md 2.3). */
 #define NOTEBOOK_LOG "sagemaker_job_execution.log"
 
+/* Paths, no descriptors: the run stage closes all but its own. */
 struct notebook_run {
-    int dir_fd;                     /* the results' folder */
-    struct hidden hidden;           /* temporaries in it */
+    char *hidden;                   /* owned: the folder of temporaries in the results' */
     char *result;                   /* owned: where the driver writes how it ended */
     char *home;                     /* owned: the notebook's folder, where it runs */
     struct dir_listing before;      /* of that folder */

@@ -40,6 +40,9 @@ static int make_output_folders(const struct job *job, struct err *e)
         }
         struct err ignored;
         SCOPE(dir_listing_free) struct dir_listing there = {0};
+        if (str_same(out->dir, job->notebook.dir)) {
+            continue; /* the notebook's copy is there */
+        }
         if (dir_list(AT_FDCWD, out->dir, "", 0, ERR_OUTPUT, &there, &ignored) == 0 && there.n > 0) {
             log_warn(STAGE,
                      "output \"%s\": %s holds %zu file%s from before the transform; they count as "
