@@ -221,8 +221,8 @@ static int may_go_on(const struct job *job, struct err *e)
 }
 
 /* What is done with a failed transform's results: a notebook is collected and packed, outputs with
- * on_failure = publish go aside. The stop that ended the transform, or the end of its time, has done
- * its work; another one ends this too. A failure here changes nothing: the transform's own wins. */
+ * on_failure = publish go aside. The stop that ended the transform, or the end of its time, is done
+ * with; another one ends this too. A failure here changes nothing: the transform's own wins. */
 static void act_despite(struct job *job, const struct stage *stages, size_t n)
 {
     stop_settle();

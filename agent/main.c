@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * procagent: config -> stage -> (notebook) -> run -> partition -> pack -> publish -> report, in this order; or
- * partition alone.
+ * procagent: config -> stage -> run -> partition -> pack -> publish -> report, in this order; a
+ * notebook is prepared before the run and collected after it. Or partition or a notebook alone.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -26,10 +26,10 @@ build/procagent run -c container/example/agent.ini --ml-root "$demo/job1" \
     --set store.kind=folder --set store.root="$demo/s3" --set job.time=2021-12-14T15:30:00Z \
     --set run.command="/usr/bin/python3 $top/container/example/transform.py"
 
-say "job 2: jupyter executes a notebook, procagent packs it with its input"
+say "job 2: a notebook is run headless, and packed with its input"
 cp container/notebook/qiita_sample.ipynb "$demo/s3/bucket/notebooks/"
 (cd container/notebook && "$top/build/procagent" run -c agent.ini --ml-root "$demo/job2" \
-    --set store.kind=folder --set store.root="$demo/s3" --set job.time=2022-12-25T15:23:04Z \
+    --set store.kind=folder --set store.root="$demo/s3" --set job.time=2022-12-25T15:23:04.640Z \
     --set input.notebook.local_path=/opt/ml/processing/input/notebook \
     --set input.notebook.s3_uri=s3://bucket/notebooks/qiita_sample.ipynb \
     --set output.notebook.local_path=/opt/ml/processing/output \

@@ -92,7 +92,7 @@ int program_run(const struct program *p, struct str *out, int *status, struct er
     }
     SCOPE_FD int from = ends[0];
     SCOPE_FD int to = ends[1];
-    pid_t pid;
+    pid_t pid = -1;
     int rc = start(p, out ? to : STDERR_FILENO, &pid, e);
     if (rc != 0) {
         return rc;

@@ -44,7 +44,7 @@ const char ARGS_HELP[] =
     "      --json             print the partitions as JSON\n"
     "\n"
     "Of notebook:\n"
-    "  -o FILE                the executed notebook (default: beside IN, with the time in its name)\n"
+    "  -o FILE                the executed notebook (default: beside IN, the time in its name)\n"
     "  -p NAME VALUE          a parameter; numbers, True, False and None are such, all else text\n"
     "  -f FILE                parameters as a JSON object\n"
     "  -k NAME                the kernel (default: the notebook's, if it is installed)\n"

@@ -81,10 +81,14 @@ bool notebook_despite(const struct job *job)
 
 /* ---- names ---- */
 
-/* {name}, {job} and {time} in [notebook] output. */
+/* {name}, {job}, {time} in [notebook] output; {studio} alone: as Studio names a job's. */
 static char *fill_in(const struct job *job, const char *template)
 {
     struct str out = STR_INIT(0);
+    if (strcmp(template, "{studio}") == 0) {
+        const char *notebook = path_base(job->notebook.input);
+        return nbname_job(*job->name ? job->name : notebook, notebook, job->time_ns);
+    }
     SCOPE_FREE char *plain = nbname_plain(job->notebook.input, job->time_ns);
     const char *file = path_base(job->notebook.input);
     const char *dot = strrchr(file, '.');

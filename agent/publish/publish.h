@@ -28,9 +28,9 @@ int publish_check(struct job *job, struct err *e);
  * S3Uri/_failed/JOB-TIME/, without marker or manifest. */
 int publish_outputs(struct job *job, struct err *e);
 
-/* After a failed transform there is something to publish where an output says on_failure = publish;
- * not after a stop or when the job's time is over. A Notebook Job's result is published in any case,
- * as the service does. */
+/* After a failed transform there is something to publish where an output says on_failure = publish,
+ * but not after a stop or when the job's time is over. A Notebook Job's result is published in any
+ * case, as the service does. */
 bool publish_despite(const struct job *job);
 
 /* The uploads of S3UploadMode Continuous, beside the transform; see continuous.h. */

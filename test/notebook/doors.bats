@@ -78,7 +78,7 @@ print(eval(sys.argv[1]))' "$1" "$2"
     done <<'CASES'
 broken.ipynb -o out/r.ipynb|broken.ipynb:2:1: |
 empty.ipynb -o out/r.ipynb|empty.ipynb
-list.ipynb -o out/r.ipynb|list.ipynb:1:1: 
+list.ipynb -o out/r.ipynb|list.ipynb:1:1:
 nowhere.ipynb -o out/r.ipynb|there is no notebook
 a.ipynb -o out/r.ipynb -k r-kernel|r-kernel.*python3
 a.ipynb -o out/r.ipynb -p 'a b' 1|a b

@@ -95,7 +95,7 @@ static void test_errors(void **state)
         {"rnu", "unknown command \"rnu\" (did you mean \"run\"?)"},
         {"python3 x.py",
          "unknown command \"python3\"; to run it as the transform: procagent run -- python3"},
-        {"train", "unknown command \"train\""},
+        {"trian", "unknown command \"trian\" (did you mean \"train\"?)"},
         {"run --ml-rot x",
          "unknown or incomplete option \"--ml-rot\", did you mean \"--ml-root\"?"},
         {"run --set", "option \"--set\" needs a value"},
@@ -106,6 +106,52 @@ static void test_errors(void **state)
     for (size_t i = 0; i < COUNT(CASES); i++) {
         assert_failed(parse(CASES[i][0]), &e, ERR_CONFIG, CASES[i][1]);
     }
+}
+
+static void test_notebook(void **state)
+{
+    (void)state;
+    assert_ok(parse("notebook in.ipynb"), &e);
+    assert_int_equal(args.command, COMMAND_NOTEBOOK);
+    assert_string_equal(args.dir, "in.ipynb");
+    assert_true(!args.out && !args.kernel && !args.params_file && args.params.n == 0);
+    assert_ok(parse("notebook -p a 1 in.ipynb -p b -2 -o out.ipynb -f p.json -k python3"), &e);
+    assert_string_equal(args.dir, "in.ipynb");
+    assert_int_equal(args.params.n, 4);
+    assert_string_equal(args.params.v[2], "b");
+    assert_string_equal(args.params.v[3], "-2"); /* a value, whatever it looks like */
+    assert_string_equal(args.out, "out.ipynb");
+    assert_string_equal(args.params_file, "p.json");
+    assert_string_equal(args.kernel, "python3");
+    static const char *const BAD[][2] = {
+        {"notebook", "notebook needs a file: procagent notebook [OPTION]... IN.ipynb"},
+        {"notebook a b", "notebook takes one IN.ipynb, here are two: \"a\" and \"b\""},
+        {"notebook a -p x", "-p \"x\" has no value"},
+        {"notebook a --layout x", "\"--layout\" is no option of notebook, but of partition"},
+        {"run -o x", "\"-o\" is no option of run, but of notebook"},
+        {"partition -p x y", "\"-p\" is no option of partition, but of notebook"},
+    };
+    for (size_t i = 0; i < COUNT(BAD); i++) {
+        assert_failed(parse(BAD[i][0]), &e, ERR_CONFIG, BAD[i][1]);
+    }
+}
+
+/* A Notebook Job's image is started as `train`, or by the scheduler's name with whatever words. */
+static void test_training(void **state)
+{
+    (void)state;
+    static char scheduler[] = "/usr/bin/amazon_sagemaker_scheduler";
+    static char word[] = "--whatever";
+    char *const argv[] = {scheduler, word, NULL};
+    assert_ok(parse("run"), &e);
+    assert_false(args.training);
+    assert_ok(parse("train"), &e);
+    assert_true(args.training && args.command == COMMAND_RUN);
+    assert_ok(parse("amazon_sagemaker_scheduler"), &e);
+    assert_true(args.training);
+    args_free(&args);
+    assert_ok(args_parse(2, (char **)(uintptr_t)argv, &args, &e), &e);
+    assert_true(args.training && args.command == COMMAND_RUN && args.n_words == 0);
 }
 
 static void test_partition(void **state)
@@ -178,6 +224,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_commands, clear),
+        cmocka_unit_test_teardown(test_notebook, clear),
+        cmocka_unit_test_teardown(test_training, clear),
         cmocka_unit_test_teardown(test_options, clear),
         cmocka_unit_test_teardown(test_errors, clear),
         cmocka_unit_test_teardown(test_partition, clear),

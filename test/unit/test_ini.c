@@ -113,7 +113,8 @@ static void test_every_known_key(void **state)
         char text[256];
         (void)snprintf(text, sizeof text, "[%s%s]\n%s = value\n", section->name,
                        section->named ? " \"n\"" : "", KEY_SPECS[i].name);
-        const char *name = section->named ? "n" : i == KEY_RUN_ENV ? "NAME" : NULL;
+        bool open = i == KEY_RUN_ENV || i == KEY_NOTEBOOK_PARAMETERS;
+        const char *name = section->named ? "n" : open ? "NAME" : NULL;
         expect(text, (enum key)i, name, "value", "agent.ini:2");
     }
 }

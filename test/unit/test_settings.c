@@ -33,7 +33,7 @@ static void test_table(void **state)
         const char *variable;
         int rc = settings_key(KEY_SPECS[i].section, KEY_SPECS[i].name, &key, &variable, "x", &e);
         assert_ok(rc, &e);
-        assert_int_equal(variable != NULL, i == KEY_RUN_ENV);
+        assert_int_equal(variable != NULL, i == KEY_RUN_ENV || i == KEY_NOTEBOOK_PARAMETERS);
         assert_int_equal(key, i);
     }
     for (int i = 0; i < SECTION_COUNT; i++) {
