@@ -27,7 +27,7 @@ def main():
     parser.add_argument("--kernelspec", default="python3")
     parser.add_argument("out")
     parser.add_argument("cells", nargs="*")
-    given = parser.parse_args()
+    given = parser.parse_intermixed_args()
     metadata = {}
     if given.kernelspec:
         metadata["kernelspec"] = {"name": given.kernelspec, "display_name": "x", "language": "python"}
