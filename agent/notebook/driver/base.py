@@ -27,6 +27,8 @@ SHUTDOWN = 2  # seconds an interrupted or timed-out kernel gets to end by itself
 STEPS = ((3, "INT"), (5, "TERM"), (9, "KILL"))  # seconds after a signal, and what papermill gets then
 FOLD_EVERY = 10  # seconds between lines of one folded bar
 MARKER = "papermill-error-cell-tag"  # the two cells that papermill adds to a failed notebook
+# Kernels choose ports before they bind them: another program may be faster. Tried twice.
+NOT_STARTED = "Kernel died before replying"
 ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 

@@ -75,10 +75,18 @@ class Live:
             self.save_sometimes()
 
     async def cells(self):
-        self.km = self.manager = self.create_kernel_manager()
-        await self.async_start_new_kernel()
-        self.pid = getattr(process_of(self.manager), "pid", None)
-        await self.async_start_new_kernel_client()
+        for attempt in (1, 2):
+            self.km = self.manager = self.create_kernel_manager()
+            await self.async_start_new_kernel()
+            self.pid = getattr(process_of(self.manager), "pid", None)
+            try:
+                await self.async_start_new_kernel_client()
+                break
+            except RuntimeError as e:
+                if attempt == 2 or NOT_STARTED not in str(e):
+                    raise
+                self.kill()
+                say("procagent: the kernel did not start; once more")
         info = await self.async_wait_for_reply(await done_with(self.kc.kernel_info()))
         if info and "language_info" in info["content"]:
             self.nb.metadata["language_info"] = info["content"]["language_info"]

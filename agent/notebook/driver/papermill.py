@@ -220,8 +220,12 @@ def papermill_version():
 def run_papermill(options, source, output, result):
     result["engine_version"] = papermill_version()
     kills = oom_kills()
-    run = Papermill(options, source, output)
-    status = run.run()
+    for attempt in (1, 2):
+        run = Papermill(options, source, output)
+        status = run.run()
+        if not (attempt == 1 and status == 1 and not run.signum and NOT_STARTED.encode() in run.tail):
+            break
+        say("procagent: the kernel did not start; once more")
     nb = None
     try:
         with open(run.written, encoding="utf-8") as f:
@@ -237,6 +241,8 @@ def run_papermill(options, source, output, result):
         failure = judge(run, status, cells, options, result, kills)
         if failure is None:
             nb["cells"] = cells  # no "An Exception was encountered" on top of a success
+        for cell in nb["cells"]:
+            merge_streams(cell.get("outputs", []))
         facts = nb.get("metadata", {}).get("papermill", {})
         facts.update(input_path=source, output_path=output)
         write_file(output, json.dumps(nb, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
@@ -247,12 +253,32 @@ def run_papermill(options, source, output, result):
         raise failure
 
 
+def merge_streams(outputs):
+    """nbclient has an output for each flush; one for each run of the same stream says the same."""
+    merged = []
+    for out in outputs:
+        if merged and out["output_type"] == "stream" == merged[-1]["output_type"] \
+                and out["name"] == merged[-1]["name"]:
+            merged[-1]["text"] = lines_of(merged[-1]["text"]) + lines_of(out["text"])
+        else:
+            merged.append(out)
+    for out in merged:
+        if out["output_type"] == "stream":
+            out["text"] = "".join(out["text"]).splitlines(True)
+    outputs[:] = merged
+
+
+def lines_of(text):
+    return text if isinstance(text, list) else [text]
+
+
 def judge(run, status, cells, options, result, kills):
     """Why papermill ended; None for a success. Its metadata say 'completed' of cells that never ran, so
     only execution counts, error outputs and a status 'failed' are believed."""
     wanted = [i for i, c in enumerate(cells) if to_run(c)]
     ran = [i for i in wanted if cells[i].get("execution_count") is not None]
-    at = ran[-1] if ran else None
+    begun = [i for i in wanted if i in ran or has_begun(cells[i])]
+    at = begun[-1] if begun else None
     tail = run.tail.decode("utf-8", "replace")
     if run.signum:
         locate(result, cells, at)
@@ -269,12 +295,18 @@ def judge(run, status, cells, options, result, kills):
         if failure is not None:
             locate(result, cells, i)
             return failure
-    early = at is not None and stopped_softly(cells[at])
+    early = bool(ran) and stopped_softly(cells[ran[-1]])
     locate(result, cells, None)
     explained = status == 0 or status == 1 and any(errors_of(cells[i]) for i in ran)
     if explained and (early or len(ran) == len(wanted)):
         return None
     return other_failure(status, tail, len(wanted) - len(ran))
+
+
+def has_begun(cell):
+    """A kernel that dies at once has not even told the execution count."""
+    metadata = cell.get("metadata", {})
+    return bool(metadata.get("execution") or metadata.get("papermill", {}).get("start_time"))
 
 
 def cell_verdict(cell):

@@ -38,12 +38,13 @@ class NotebookExecutionManager:
         for cell in self.nb.cells:
             if cell.cell_type == "code":
                 cell.execution_count, cell.outputs = None, []
-            cell.metadata["papermill"] = {"exception": None, "status": "pending"}
+            cell.metadata["papermill"] = {"exception": None, "start_time": None, "status": "pending"}
         self.save()
         self.draw()
 
     def cell_start(self, cell):
-        cell.metadata["papermill"].update(status="running", exception=False)
+        cell.metadata["papermill"].update(status="running", exception=False,
+                                          start_time=datetime.datetime.now().isoformat())
         self.save()
 
     def cell_exception(self, cell):
