@@ -18,7 +18,7 @@ LIBS := $(CURL)/lib/libcurl.a -lssl -lcrypto -lcares -lexpat -linih -ljansson -l
 
 # Sources by stage, in the order data flows.
 BASE      := err mem str path io dir hidden mount newfile number calendar clock utf8 env tz log \
-             signals cpu parallel pargz locate progress filename
+             signals cpu parallel pargz locate progress filename glob
 CONFIG    := args ini json settings table words moves sources folder ranks config
 STORE     := store folder s3 s3_get s3_put call caller request verdict address answer digest \
              credentials profile
