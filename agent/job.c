@@ -95,6 +95,9 @@ void job_free(struct job *job)
         free(out->match_origin);
         free(out->pack);
         free(out->pack_origin);
+        strvec_free(&out->packing.include);
+        strvec_free(&out->packing.exclude);
+        free(out->packing.origin);
         free(out->mode_origin);
         free(out->marker);
         free(out->manifest);

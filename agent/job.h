@@ -125,6 +125,17 @@ enum publish_mode {
     PUBLISH_FAIL,    /* a partition that has some already ends the job */
 };
 
+/* How hard packing tries; [output X] pack_level. */
+enum pack_level { PACK_NORMAL, PACK_FAST, PACK_BEST };
+
+/* What an archive holds and how it is made. Written by config/. */
+struct packing {
+    struct strvec include; /* [output X] pack_include: patterns (base/glob.h); none: all files */
+    struct strvec exclude; /* [output X] pack_exclude: likewise; wins */
+    enum pack_level level; /* [output X] pack_level */
+    char *origin;          /* "agent.ini:9: pack_level": the first of these that is set, or NULL */
+};
+
 /* One leaf partition as it is after the run. Written by partition/. */
 struct leaf {
     char *path;     /* "k=v/k2=v2" below the output's folder */
@@ -149,6 +160,7 @@ struct output {
     char *match_origin;     /* where that was set */
     char *pack;             /* [output X] pack: the archive's name, or NULL */
     char *pack_origin;      /* where that was set */
+    struct packing packing; /* what it holds and how it is made */
     enum publish_mode mode; /* [output X] mode */
     char *mode_origin;      /* where that was set, or NULL */
     char *marker;           /* [output X] marker: an empty object put after all data, or NULL */

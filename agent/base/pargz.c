@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Parallel gzip. See pargz.h.
+ * Parallel gzip and zstd. See pargz.h.
  *
  * Blocks live in a ring and are known by their number in the stream. Three counters walk it, each
  * behind the one before: `filled` (by the caller), `taken` (by a thread that compresses) and
@@ -11,7 +11,6 @@
 #include "base/pargz.h"
 
 #include <assert.h>
-#include <libdeflate.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -20,9 +19,6 @@
 #include "base/cpu.h"
 #include "base/io.h"
 #include "base/mem.h"
-
-/* Looking for incompressible blocks; see is_noise. */
-enum { SLICE = 4096, STRIDE = 64 * 1024, TRIAL = 64 * 1024 };
 
 struct block {
     unsigned char *in;  /* PARGZ_BLOCK bytes, allocated when first needed */
@@ -33,14 +29,14 @@ struct block {
 
 struct worker {
     struct pargz *z;
-    struct libdeflate_compressor *full;   /* of the level asked for */
-    struct libdeflate_compressor *stored; /* level 0 */
+    struct shrink *shrink; /* of the format and level asked for; owned */
     pthread_t id;
 };
 
 struct pargz {
-    int fd;                /* borrowed */
-    int level;             /* libdeflate's */
+    int fd; /* borrowed */
+    enum shrink_format format;
+    int level;             /* as the format counts them */
     size_t out_cap;        /* size of block.out */
     size_t used;           /* bytes in the block that is being filled; the caller's alone */
     struct block *ring;    /* ring_n blocks */
@@ -61,41 +57,6 @@ struct pargz {
     bool given_up;        /* leave at once: a write failed or the caller aborts */
     int sys;              /* errno of the failed write */
 };
-
-/* True when compressing `in` would gain nothing: PNG, gzip and random bytes, which cost as much
- * time as text. A slice of each stride must have byte counts as even as noise has, and a trial run
- * in the middle, which also sees repetition, must not shrink. A function of the bytes alone. */
-static bool is_noise(struct worker *w, const struct block *b)
-{
-    if (b->n < TRIAL) {
-        return false;
-    }
-    for (size_t at = 0; at + SLICE <= b->n; at += STRIDE) {
-        uint32_t count[256] = {0};
-        uint64_t squares = 0;
-        for (size_t i = 0; i < SLICE; i++) {
-            count[b->in[at + i]]++;
-        }
-        for (size_t i = 0; i < 256; i++) {
-            squares += (uint64_t)count[i] * count[i];
-        }
-        /* Noise: n * n / 256 + n = 69,632, give or take 400; text has ten times as much. */
-        if (squares > 74000) {
-            return false;
-        }
-    }
-    size_t middle = (b->n - TRIAL) / 2;
-    size_t packed =
-        libdeflate_deflate_compress(w->full, b->in + middle, TRIAL, b->out, TRIAL - TRIAL / 512);
-    return packed == 0;
-}
-
-static void compress_block(struct worker *w, struct block *b)
-{
-    struct libdeflate_compressor *how = is_noise(w, b) ? w->stored : w->full;
-    b->out_n = libdeflate_gzip_compress(how, b->in, b->n, b->out, w->z->out_cap);
-    assert(b->out_n > 0);
-}
 
 /* Writes the complete blocks that are next in order. The lock is held on entry and exit. */
 static void write_ready(struct pargz *z)
@@ -136,7 +97,7 @@ static bool work_once(struct worker *w)
     struct block *b = &z->ring[z->taken++ % z->ring_n];
     (void)pthread_mutex_unlock(&z->lock);
     struct block own = *b; /* b->out_n says "complete" to others: set it under the lock */
-    compress_block(w, &own);
+    own.out_n = shrink_block(w->shrink, own.in, own.n, own.out, z->out_cap);
     (void)pthread_mutex_lock(&z->lock);
     b->out_n = own.out_n;
     write_ready(z);
@@ -159,13 +120,7 @@ static void *work(void *arg)
 
 static int equip(struct worker *w, struct err *e)
 {
-    if (!w->full) {
-        w->full = libdeflate_alloc_compressor(w->z->level);
-    }
-    if (!w->stored) {
-        w->stored = libdeflate_alloc_compressor(0);
-    }
-    return w->full && w->stored ? 0 : err_sys(e, ERR_INTERNAL, ENOMEM, "compressor");
+    return w->shrink ? 0 : shrink_open(&w->shrink, w->z->format, w->z->level, e);
 }
 
 /* One thread more. Where no more can be had, those there are do the work, or the caller does. */
@@ -227,8 +182,7 @@ static void join_and_free(struct pargz *z)
         (void)pthread_join(z->worker[i].id, NULL);
     }
     for (unsigned i = 0; i < PARGZ_MAX_THREADS; i++) {
-        libdeflate_free_compressor(z->worker[i].full);
-        libdeflate_free_compressor(z->worker[i].stored);
+        shrink_free(z->worker[i].shrink);
     }
     for (size_t i = 0; i < z->ring_n; i++) {
         free(z->ring[i].in);
@@ -242,14 +196,16 @@ static void join_and_free(struct pargz *z)
     free(z);
 }
 
-int pargz_open_threads(struct pargz **out, int fd, int level, unsigned threads, struct err *e)
+int pargz_open_threads(struct pargz **out, int fd, enum shrink_format format, int level,
+                       unsigned threads, struct err *e)
 {
     assert(threads >= 1 && threads <= PARGZ_MAX_THREADS);
     struct pargz *z = xcalloc(1, sizeof *z);
     z->fd = fd;
+    z->format = format;
     z->level = level;
     z->max_workers = threads;
-    z->out_cap = libdeflate_gzip_compress_bound(NULL, PARGZ_BLOCK);
+    z->out_cap = shrink_bound(format, PARGZ_BLOCK);
     z->ring_n = 2 * (size_t)threads + 1;
     z->ring = xcalloc(z->ring_n, sizeof *z->ring);
     z->worker = xcalloc(PARGZ_MAX_THREADS, sizeof *z->worker);
@@ -268,9 +224,14 @@ int pargz_open_threads(struct pargz **out, int fd, int level, unsigned threads, 
     return 0;
 }
 
+int pargz_open_as(struct pargz **out, int fd, enum shrink_format format, int level, struct err *e)
+{
+    return pargz_open_threads(out, fd, format, level, cpu_count(PARGZ_MAX_THREADS), e);
+}
+
 int pargz_open(struct pargz **out, int fd, int level, struct err *e)
 {
-    return pargz_open_threads(out, fd, level, cpu_count(PARGZ_MAX_THREADS), e);
+    return pargz_open_as(out, fd, SHRINK_GZIP, level, e);
 }
 
 int pargz_write(struct pargz *z, const void *bytes, size_t n, struct err *e)

@@ -2,7 +2,7 @@
  *
  * Parallel gzip: bytes in, a gzip file out, compressed by a pool of threads. Every PARGZ_BLOCK
  * bytes of input are one gzip member of their own (gzip -d, tar, Python, Go and libarchive read the
- * members as one stream), so the output depends on the input alone, never on the number of threads
+ * members as one stream), or one frame of a zstd file, so the output depends on the input alone, never on the number of threads
  * or on timing. Headers carry no time and no name. At most two blocks per thread, and one more, are
  * in memory.
  *
@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/shrink.h"
 
 enum {
     PARGZ_BLOCK = 1 << 20,  /* input bytes per member: below 0.2 % larger than one big member */
@@ -34,8 +35,12 @@ struct pargz;
  * thread per CPU this process may run on. */
 int pargz_open(struct pargz **out, int fd, int level, struct err *e);
 
+/* The same in another format, whose levels shrink.h has. */
+int pargz_open_as(struct pargz **out, int fd, enum shrink_format format, int level, struct err *e);
+
 /* The same with a given number of threads, 1..PARGZ_MAX_THREADS. */
-int pargz_open_threads(struct pargz **out, int fd, int level, unsigned threads, struct err *e);
+int pargz_open_threads(struct pargz **out, int fd, enum shrink_format format, int level,
+                       unsigned threads, struct err *e);
 
 /* Adds `n` bytes. A failed write of earlier ones is reported here or by finish: ERR_OUTPUT. */
 int pargz_write(struct pargz *z, const void *bytes, size_t n, struct err *e);

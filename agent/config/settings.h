@@ -75,6 +75,9 @@ enum key {
     KEY_OUTPUT_LAYOUT,
     KEY_OUTPUT_MATCH,
     KEY_OUTPUT_PACK,
+    KEY_OUTPUT_PACK_INCLUDE, /* this and the next two: packing.h */
+    KEY_OUTPUT_PACK_EXCLUDE,
+    KEY_OUTPUT_PACK_LEVEL,
     KEY_OUTPUT_S3_UPLOAD_MODE, /* this and below: moves.h */
     KEY_OUTPUT_MODE,
     KEY_OUTPUT_MARKER,

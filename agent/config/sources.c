@@ -17,6 +17,7 @@
 #include "base/scope.h"
 #include "config/moves.h"
 #include "config/notebook.h"
+#include "config/packing.h"
 #include "config/table.h"
 #include "config/words.h"
 
@@ -189,6 +190,9 @@ static int apply_output(struct job *job, const struct sources *s, const struct s
     case KEY_OUTPUT_LAYOUT: set_text(&out->layout, &out->layout_origin, at); return 0;
     case KEY_OUTPUT_MATCH: set_text(&out->match, &out->match_origin, at); return 0;
     case KEY_OUTPUT_PACK: set_text(&out->pack, &out->pack_origin, at); return 0;
+    case KEY_OUTPUT_PACK_INCLUDE:
+    case KEY_OUTPUT_PACK_EXCLUDE:
+    case KEY_OUTPUT_PACK_LEVEL: return packing_apply(&out->packing, at, e);
     default: break;
     }
     return moves_apply_output(out, (size_t)(out - job->outputs) < s->service_outputs, at, e);
@@ -248,6 +252,9 @@ static int apply(struct job *job, const struct sources *s, const struct setting 
     case KEY_OUTPUT_LAYOUT:
     case KEY_OUTPUT_MATCH:
     case KEY_OUTPUT_PACK:
+    case KEY_OUTPUT_PACK_INCLUDE:
+    case KEY_OUTPUT_PACK_EXCLUDE:
+    case KEY_OUTPUT_PACK_LEVEL:
     case KEY_OUTPUT_S3_UPLOAD_MODE:
     case KEY_OUTPUT_MODE:
     case KEY_OUTPUT_MARKER:
@@ -276,8 +283,7 @@ bool sources_count(const struct sources *s, const struct setting *at)
 {
     enum section section = KEY_SPECS[at->key].section;
     bool elsewhere = at->key == KEY_OUTPUT_LOCAL_PATH || at->key == KEY_OUTPUT_S3_URI ||
-                     at->key == KEY_OUTPUT_PACK ||
-                     (at->key >= KEY_OUTPUT_S3_UPLOAD_MODE && at->key <= KEY_OUTPUT_ON_FAILURE);
+                     (at->key >= KEY_OUTPUT_PACK && at->key <= KEY_OUTPUT_ON_FAILURE);
     return !s->only || section == SECTION_JOB ||
            (section == SECTION_OUTPUT && str_same(at->name, s->only) && !elsewhere);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Packing outputs. See pack.h. tarball.c makes the tar, pargz.c compresses it; here is what goes
- * in, and in which order things happen so that at every moment either the loose files or the
+ * Packing outputs. See pack.h. bundle.c makes the archive; here is what goes in, and in which order things happen so that at every moment either the loose files or the
  * archive are there.
  */
 #include "pack/pack.h"
@@ -17,30 +16,30 @@
 
 #include "base/clock.h"
 #include "base/dir.h"
+#include "base/glob.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/newfile.h"
+#include "base/parallel.h"
 #include "base/path.h"
 #include "base/scope.h"
 #include "base/signals.h"
 #include "base/utf8.h"
-#include "base/pargz.h"
-#include "pack/tarball.h"
+#include "pack/bundle.h"
 
 enum { READ_SIZE = 256 * 1024 };
 /* Between two looks at the stop signals. */
 static const uint64_t STOP_STEP = 4u << 20;
 
 /* One output while it is packed. */
-struct packing {
+struct archiving {
     const struct output *output;
     int64_t mtime;            /* of every member: the job's time in seconds */
     int dir_fd;               /* the output's folder */
     struct dir_listing files; /* the members-to-be, sorted */
     struct newfile archive;   /* the archive, until it is committed */
-    struct pargz *gzip;       /* writes to archive.fd */
-    struct tarball *tar;      /* writes to gzip */
+    struct bundle *bundle;    /* writes to archive.fd */
     char *buf;                /* READ_SIZE bytes */
 };
 
@@ -62,10 +61,11 @@ static const char *bad_name(const char *name)
     if (strlen(name) > NAME_MAX) {
         return "must have at most 255 bytes";
     }
-    if (!str_ends(name, ".tar.gz") && !str_ends(name, ".tgz")) {
-        return "must end with .tar.gz or .tgz: a gzip-compressed tar is what is made";
+    const char *ending;
+    if (bundle_kind_of(name, &ending) == BUNDLE_NONE) {
+        return "must end with .tar.gz, .tgz, .tar.zst or .zip, which says what is made";
     }
-    if (strcmp(name, ".tar.gz") == 0 || strcmp(name, ".tgz") == 0) {
+    if (strcmp(name, ending) == 0) {
         return "must have something before its ending";
     }
     return NULL;
@@ -96,23 +96,75 @@ int pack_check(struct job *job, struct err *e)
 {
     int rc = 0;
     for (size_t i = 0; rc == 0 && i < job->n_outputs; i++) {
-        rc = job->outputs[i].pack ? check_output(&job->outputs[i], e) : 0;
+        const struct output *out = &job->outputs[i];
+        if (out->pack) {
+            rc = check_output(out, e);
+        } else if (out->packing.origin) {
+            rc = err_set(e, ERR_CONFIG, "%s: output %s has no pack, say what is made: pack = NAME",
+                         out->packing.origin, QUOTED(out->name));
+        }
     }
     return rc;
 }
 
-static void packing_free(struct packing *p)
+static void archiving_free(struct archiving *p)
 {
     free(p->buf);
-    tarball_abort(&p->tar);
-    pargz_abort(&p->gzip); /* joins the pool, which writes to archive.fd */
+    bundle_abort(&p->bundle); /* joins the pool, which writes to archive.fd */
     newfile_discard(&p->archive);
     dir_listing_free(&p->files);
     scope_close(&p->dir_fd);
 }
 
-/* Leaves in the listing what becomes a member. Whatever else there is stays where it is. */
-static void keep_members(struct packing *p)
+/* Does any of the patterns fit? Each that does is noted in `used`. */
+static bool any_fits(const struct strvec *patterns, const char *path, bool *used)
+{
+    bool fits = false;
+    for (size_t i = 0; i < patterns->n; i++) {
+        if (glob_fits(patterns->v[i], path)) {
+            used[i] = true;
+            fits = true;
+        }
+    }
+    return fits;
+}
+
+/* A pattern that fits nothing is likely a mistake, or a file that should be there is missing. */
+static void warn_unused(const struct output *out, const char *key, const struct strvec *patterns,
+                        const bool *used)
+{
+    for (size_t i = 0; i < patterns->n; i++) {
+        if (!used[i]) {
+            log_warn("pack", "output %s: %s: no file fits %s: ignored", QUOTED(out->name), key,
+                     QUOTED(patterns->v[i]));
+        }
+    }
+}
+
+/* Leaves in the listing what the output's patterns choose. */
+static void choose(const struct output *out, struct dir_listing *list)
+{
+    const struct packing *by = &out->packing;
+    SCOPE_FREE bool *included = xcalloc(by->include.n, sizeof *included);
+    SCOPE_FREE bool *excluded = xcalloc(by->exclude.n, sizeof *excluded);
+    size_t kept = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        struct dir_entry *entry = &list->v[i];
+        bool in = by->include.n == 0 || any_fits(&by->include, entry->path, included);
+        bool off = any_fits(&by->exclude, entry->path, excluded);
+        if (in && !off) {
+            list->v[kept++] = *entry;
+        } else {
+            free(entry->path);
+        }
+    }
+    list->n = kept;
+    warn_unused(out, "pack_include", &by->include, included);
+    warn_unused(out, "pack_exclude", &by->exclude, excluded);
+}
+
+/* Leaves in the listing what may become a member. Whatever else there is stays where it is. */
+static void keep_members(struct archiving *p)
 {
     const struct output *out = p->output;
     struct dir_listing *list = &p->files;
@@ -141,7 +193,7 @@ static void keep_members(struct packing *p)
 /* Finds before the work what would go wrong after it: a folder where the archive goes, and folders
  * whose files could not be removed. The listing is sorted, so a folder's files mostly follow each
  * other. */
-static int check_folders(const struct packing *p, struct err *e)
+static int check_folders(const struct archiving *p, struct err *e)
 {
     const struct output *out = p->output;
     struct stat st;
@@ -169,11 +221,6 @@ static int check_folders(const struct packing *p, struct err *e)
     return 0;
 }
 
-static int to_gzip(void *to, const void *bytes, size_t n, struct err *e)
-{
-    return pargz_write(to, bytes, n, e);
-}
-
 static void warn_shorter(const char *path, uint64_t missing)
 {
     log_warn("pack",
@@ -189,7 +236,7 @@ static void warn_longer(const char *path, uint64_t size)
 }
 
 /* The member's data. `e` names what failed: the file that was read or the archive written. */
-static int pack_bytes(struct packing *p, const char *path, int fd, uint64_t size, struct err *e)
+static int pack_bytes(struct archiving *p, const char *path, int fd, uint64_t size, struct err *e)
 {
     uint64_t left = size;
     uint64_t unchecked = 0;
@@ -205,10 +252,10 @@ static int pack_bytes(struct packing *p, const char *path, int fd, uint64_t size
         }
         if (got == 0 && left > 0) {
             warn_shorter(path, left);
-            return 0; /* tarball fills up */
+            return 0; /* the bundle fills up */
         }
         size_t due = (uint64_t)got > left ? (size_t)left : (size_t)got;
-        if (tarball_data(p->tar, p->buf, due, e) != 0) {
+        if (bundle_data(p->bundle, p->buf, due, e) != 0) {
             return err_prefix(e, "%s", QUOTED(p->output->pack));
         }
         left -= due;
@@ -228,7 +275,7 @@ static int pack_bytes(struct packing *p, const char *path, int fd, uint64_t size
     }
 }
 
-static int pack_file(struct packing *p, const struct dir_entry *entry, struct err *e)
+static int pack_file(struct archiving *p, const struct dir_entry *entry, struct err *e)
 {
     int rc = stop_check(e);
     if (rc != 0) {
@@ -245,22 +292,20 @@ static int pack_file(struct packing *p, const struct dir_entry *entry, struct er
         return err_set(e, ERR_OUTPUT, "%s was a file and is none any more", QUOTED(entry->path));
     }
     uint64_t size = (uint64_t)st.st_size;
-    rc = tarball_member(p->tar, entry->path, st.st_mode, size, e);
+    rc = bundle_member(p->bundle, entry->path, st.st_mode, size, e);
     if (rc != 0) {
         return err_prefix(e, "%s", QUOTED(p->output->pack));
     }
     return pack_bytes(p, entry->path, fd, size, e);
 }
 
-static int write_archive(struct packing *p, uint64_t *size, struct err *e)
+static int write_archive(struct archiving *p, uint64_t *size, struct err *e)
 {
     const char *name = p->output->pack;
     int rc = newfile_open(&p->archive, p->dir_fd, name, 0666, e);
     if (rc == 0) {
-        rc = pargz_open(&p->gzip, p->archive.fd, PARGZ_LEVEL, e);
-    }
-    if (rc == 0) {
-        rc = tarball_open(&p->tar, p->mtime, to_gzip, p->gzip, e);
+        rc = bundle_open(&p->bundle, p->archive.fd, bundle_kind_of(name, NULL),
+                         p->output->packing.level, p->mtime, e);
     }
     p->buf = xmalloc(READ_SIZE);
     for (size_t i = 0; rc == 0 && i < p->files.n; i++) {
@@ -269,20 +314,26 @@ static int write_archive(struct packing *p, uint64_t *size, struct err *e)
     if (rc != 0) {
         return rc;
     }
-    if (tarball_finish(&p->tar, e) != 0 || pargz_finish(&p->gzip, size, e) != 0) {
+    if (bundle_finish(&p->bundle, size, e) != 0) {
         return err_prefix(e, "%s", QUOTED(name));
     }
     return newfile_commit(&p->archive, 0, e);
 }
 
-/* The archive is complete and has its name: now, and only now, its members may go. */
-static int remove_members(const struct packing *p, struct err *e)
+static int remove_one(void *packing, size_t i)
 {
-    for (size_t i = 0; i < p->files.n; i++) {
-        const char *path = p->files.v[i].path;
-        if (unlinkat(p->dir_fd, path, 0) != 0 && errno != ENOENT) {
-            return err_sys(e, ERR_OUTPUT, errno, "remove %s, which is packed", QUOTED(path));
-        }
+    const struct archiving *p = packing;
+    return unlinkat(p->dir_fd, p->files.v[i].path, 0) == 0 || errno == ENOENT ? 0 : errno;
+}
+
+/* The archive is complete and has its name: now, and only now, its members may go. */
+static int remove_members(struct archiving *p, struct err *e)
+{
+    struct parallel run;
+    int sys = parallel_run(&run, p->files.n, remove_one, p, NULL);
+    if (sys != 0) {
+        return err_sys(e, ERR_OUTPUT, sys, "remove %s, which is packed",
+                       QUOTED(p->files.v[run.failed].path));
     }
     dir_prune_empty(p->dir_fd, ".");
     return 0;
@@ -304,7 +355,7 @@ static const char *grouped(char *buf, size_t size, uint64_t n)
     return buf;
 }
 
-static int pack_folder(struct packing *p, struct output *out, struct err *e)
+static int pack_folder(struct archiving *p, struct output *out, struct err *e)
 {
     p->dir_fd = open(out->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (p->dir_fd < 0 && errno != ENOENT) {
@@ -317,10 +368,11 @@ static int pack_folder(struct packing *p, struct output *out, struct err *e)
             return rc;
         }
         keep_members(p);
+        choose(p->output, &p->files);
     }
     if (p->files.n == 0) {
-        log_warn("pack", "output %s holds no files, no %s is made: ignored", QUOTED(out->name),
-                 QUOTED(out->pack));
+        log_warn("pack", "output %s holds no files to pack, no %s is made: ignored",
+                 QUOTED(out->name), QUOTED(out->pack));
         return 0;
     }
     uint64_t size = 0;
@@ -349,8 +401,8 @@ int pack_outputs(struct job *job, struct err *e)
         }
         /* Floor, also before 1970. */
         int64_t mtime = job->time_ns / NS_PER_S - (job->time_ns % NS_PER_S < 0);
-        SCOPE(packing_free) struct packing p = {
-            .output = out, .mtime = mtime, .dir_fd = -1, .archive = NEWFILE_NONE};
+        SCOPE(archiving_free)
+        struct archiving p = {.output = out, .mtime = mtime, .dir_fd = -1, .archive = NEWFILE_NONE};
         out->members = 0;
         out->packed_bytes = 0;
         int rc = pack_folder(&p, out, e);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Pack: an output with `pack = NAME.tar.gz` becomes one archive at the root of its LocalPath; the
- * loose files are removed once the archive is complete, so that what is published is the archive
- * alone.
+ * Pack: an output with `pack = NAME.tar.gz` (or .tgz, .tar.zst, .zip) becomes one archive at the
+ * root of its LocalPath, of all files or those that patterns choose; the packed files are removed
+ * once the archive is complete, so that what is published is the archive and what was not chosen.
  */
 #ifndef PACK_PACK_H
 #define PACK_PACK_H

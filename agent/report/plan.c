@@ -133,6 +133,22 @@ static void print_publication(const struct output *out)
     printf("%s\n", out->publish_failed ? ", a failed transform's files below _failed/" : "");
 }
 
+static void print_patterns(const char *what, const struct strvec *patterns)
+{
+    for (size_t i = 0; i < patterns->n; i++) {
+        printf("%s %s", i == 0 ? what : ",", patterns->v[i]);
+    }
+}
+
+static void print_packing(const struct output *out)
+{
+    static const char *const LEVELS[] = {"", ", fast", ", best"};
+    printf("             packed as %s%s", out->pack, LEVELS[out->packing.level]);
+    print_patterns("; only", &out->packing.include);
+    print_patterns("; not", &out->packing.exclude);
+    printf("\n");
+}
+
 static void print_output(const struct job *job, const struct output *out)
 {
     printf("output       \"%s\" %s%s\n", out->name,
@@ -142,7 +158,7 @@ static void print_output(const struct job *job, const struct output *out)
         print_layout(out);
     }
     if (out->pack) {
-        printf("             packed as %s\n", out->pack);
+        print_packing(out);
     }
     print_publication(out);
     printf("             -> %s%s\n", out->s3_uri ? out->s3_uri : "(no S3Uri)",

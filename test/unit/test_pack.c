@@ -9,6 +9,8 @@ static ssize_t read_hooked(int fd, void *buf, size_t n);
 #define read(fd, buf, n) read_hooked(fd, buf, n)
 #include "../../agent/pack/pack.c"
 #undef read
+#include "pack/tarball.h"
+#include "pack/zipfile.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -653,10 +655,14 @@ static void test_check(void **state)
         {"a/output.tar.gz", "without \"/\""},
         {"/output.tar.gz", "without \"/\""},
         {".procagent-x.tar.gz", "must not begin with"},
-        {"output.zip", ".tar.gz or .tgz"},
-        {"output.tar", ".tar.gz or .tgz"},
-        {"output.tar.gz ", ".tar.gz or .tgz"},
-        {"output.TGZ", ".tar.gz or .tgz"},
+        {"output.zip", NULL},
+        {"output.tar.zst", NULL},
+        {".zip", "before its ending"},
+        {"output.ZIP", ".tar.zst or .zip"},
+        {"output.zst", ".tar.zst or .zip"},
+        {"output.tar", ".tar.zst or .zip"},
+        {"output.tar.gz ", ".tar.zst or .zip"},
+        {"output.TGZ", ".tar.zst or .zip"},
         {".tgz", "before its ending"},
         {"\xff.tar.gz", "UTF-8"},
         {too_long, "255 bytes"},

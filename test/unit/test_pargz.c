@@ -81,7 +81,7 @@ static unsigned char *compress_all(const unsigned char *in, size_t n, unsigned t
     SCOPE_FD int fd = scratch_fd();
     struct err e = {0};
     SCOPE(pargz_abort) struct pargz *z = NULL;
-    int rc = threads ? pargz_open_threads(&z, fd, PARGZ_LEVEL, threads, &e)
+    int rc = threads ? pargz_open_threads(&z, fd, SHRINK_GZIP, PARGZ_LEVEL, threads, &e)
                      : pargz_open(&z, fd, PARGZ_LEVEL, &e);
     assert_int_equal(rc, 0);
     size_t piece = 1;
@@ -239,7 +239,7 @@ static void test_full_disk(void **state)
         struct err e = {0};
         struct pargz *z = NULL;
         uint64_t size = 42;
-        assert_int_equal(pargz_open_threads(&z, fd, PARGZ_LEVEL, 3, &e), 0);
+        assert_int_equal(pargz_open_threads(&z, fd, SHRINK_GZIP, PARGZ_LEVEL, 3, &e), 0);
         int rc = 0;
         for (unsigned i = 0; rc == 0 && i < blocks; i++) {
             rc = pargz_write(z, in, PARGZ_BLOCK, &e);
@@ -264,7 +264,7 @@ static void test_finish_after_failure(void **state)
     struct err e = {0};
     struct pargz *z = NULL;
     uint64_t size = 0;
-    assert_int_equal(pargz_open_threads(&z, fd, PARGZ_LEVEL, 1, &e), 0);
+    assert_int_equal(pargz_open_threads(&z, fd, SHRINK_GZIP, PARGZ_LEVEL, 1, &e), 0);
     while (pargz_write(z, in, PARGZ_BLOCK, &e) == 0) {
     }
     assert_int_equal(pargz_finish(&z, &size, &e), -ERR_OUTPUT);
@@ -281,7 +281,7 @@ static void test_abort_at_any_time(void **state)
         SCOPE_FD int fd = scratch_fd();
         struct err e = {0};
         struct pargz *z = NULL;
-        assert_int_equal(pargz_open_threads(&z, fd, PARGZ_LEVEL, 3, &e), 0);
+        assert_int_equal(pargz_open_threads(&z, fd, SHRINK_GZIP, PARGZ_LEVEL, 3, &e), 0);
         for (unsigned i = 0; i < blocks; i++) {
             assert_int_equal(pargz_write(z, in, PARGZ_BLOCK - (i == 3), &e), 0);
         }
