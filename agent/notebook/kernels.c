@@ -111,7 +111,7 @@ static void add_kernel(struct kernels *out, const char *dir, const char *name)
     for (char *p = one.name; *p; p++) {
         *p = (char)tolower((unsigned char)*p);
     }
-    if (!*one.display_name) {
+    if (!one.display_name || !*one.display_name) {
         free(one.display_name);
         one.display_name = xstrdup(one.name);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * notebook/edit. Any text: an error with its place, or a notebook. What parameters were put into is
- * read again and is, without the cell and the record, what it was; what secrets were taken out of is
- * read again, has none left where they are looked for, and is the same elsewhere.
+ * read again and is, without the cell and the record, what it was; what secrets were taken out of
+ * is read again, has none left where they are looked for, and is the same elsewhere.
  */
 #include "notebook/edit.h"
 

@@ -183,9 +183,9 @@ static void test_places(void **state)
         {"{\"nbformat\":4,\"metadata\":{\"papermill\":null},\"cells\":[{\"id\":"
          "\"procagent-parameters\"},{\"id\":\"procagent-parameters-2\"}],\"nbformat_minor\":5}",
          "{\"nbformat\":4,\"metadata\":{\"papermill\":{\"parameters\": " VALUES
-         "}},\"cells\":[" CELL5(
-             "procagent-parameters-3") ", {\"id\":\"procagent-parameters\"},{\"id\":\"procagent-parameters-2\"}],"
-                                       "\"nbformat_minor\":5}",
+         "}},\"cells\":[" CELL5("procagent-parameters-3") ", {\"id\":\"procagent-parameters\"},"
+                                                          "{\"id\":\"procagent-parameters-2\"}],"
+                                                          "\"nbformat_minor\":5}",
          true},
     };
     for (size_t i = 0; i < COUNT(CASES); i++) {

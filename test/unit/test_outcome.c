@@ -19,9 +19,9 @@ static struct notebook_outcome o;
     "{\"cell_type\":\"code\",\"execution_count\":null,\"source\":[\" \",\"x\"],\"outputs\":[]}"
 #define BLANK "{\"cell_type\":\"code\",\"execution_count\":null,\"source\":[\" \\n\",\"\\t\"]}"
 #define NOTE "{\"cell_type\":\"markdown\",\"source\":\"x\"}"
-#define MARKER                                                                                       \
-    "{\"cell_type\":\"markdown\",\"metadata\":{\"tags\":[\"papermill-error-cell-tag\"]},\"source\":" \
-    "\"An Exception was encountered\"}"
+#define MARKER                                                                            \
+    "{\"cell_type\":\"markdown\",\"metadata\":{\"tags\":[\"papermill-error-cell-tag\"]}," \
+    "\"source\":\"An Exception was encountered\"}"
 #define ERROR                                                                                          \
     "{\"output_type\":\"error\",\"ename\":\"ValueError\",\"evalue\":\"\\n \\u001b[0;31mbad\\u001b[0m " \
     "\\u0001v\xc3\xa9\\nmore\",\"traceback\":[]}"

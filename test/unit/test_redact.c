@@ -86,7 +86,8 @@ static void test_values(void **state)
          3},
         {"{\"data\":{\"text/html\":\"<hunter22>\",\"image/png\":\"hunter22\",\"application/json\":"
          "{\"hunter22\":[{\"k\":\"hunter22\"}]}}}",
-         "{\"data\":{\"text/html\":\"<$PASSWORD>\",\"image/png\":\"$PASSWORD\",\"application/json\":"
+         "{\"data\":{\"text/html\":\"<$PASSWORD>\",\"image/png\":\"$PASSWORD\","
+         "\"application/json\":"
          "{\"$PASSWORD\":[{\"k\":\"$PASSWORD\"}]}}}",
          4},
         {"{\"text\":\"hunter2 hunter\",\"n\":[1e5,NaN,123456789012345678901]}",
