@@ -30,8 +30,9 @@ struct kernels {
 
 /* Looks in Jupyter's data folders, the first of a name wins: the entries of JUPYTER_PATH,
  * JUPYTER_DATA_DIR or $HOME/.local/share/jupyter, share/jupyter in each of `prefixes` (where
- * Pythons are installed; may be NULL), /usr/local/share/jupyter, /usr/share/jupyter. `environment` is a
- * NULL-terminated list of NAME=VALUE. What cannot be read is in out->skipped and no error. */
+ * Pythons are installed; may be NULL), /usr/local/share/jupyter and /usr/share/jupyter.
+ * `environment` is a NULL-terminated list of NAME=VALUE. What cannot be read is in out->skipped and
+ * no error. */
 void kernels_list(struct kernels *out, char *const *environment, const struct strvec *prefixes);
 void kernels_free(struct kernels *k);
 

@@ -22,9 +22,9 @@ static struct notebook_outcome o;
 #define MARKER                                                                            \
     "{\"cell_type\":\"markdown\",\"metadata\":{\"tags\":[\"papermill-error-cell-tag\"]}," \
     "\"source\":\"An Exception was encountered\"}"
-#define ERROR                                                                                          \
-    "{\"output_type\":\"error\",\"ename\":\"ValueError\",\"evalue\":\"\\n \\u001b[0;31mbad\\u001b[0m " \
-    "\\u0001v\xc3\xa9\\nmore\",\"traceback\":[]}"
+#define ERROR                                                         \
+    "{\"output_type\":\"error\",\"ename\":\"ValueError\",\"evalue\":" \
+    "\"\\n \\u001b[0;31mbad\\u001b[0m \\u0001v\xc3\xa9\\nmore\",\"traceback\":[]}"
 #define TEXT "{\"output_type\":\"stream\",\"name\":\"stdout\",\"text\":\"error\"}"
 
 static void test_outcomes(void **state)
