@@ -44,9 +44,10 @@ static void put(struct params *p, struct param *one)
 {
     for (size_t i = 0; i < p->n; i++) {
         if (strcmp(p->v[i].name, one->name) == 0) {
-            param_clear(&p->v[i]);
+            struct param old = p->v[i];
             p->v[i] = *one;
             *one = (struct param){0};
+            param_clear(&old);
             return;
         }
     }
@@ -342,9 +343,11 @@ static size_t count_characters(const char *s)
 /* An error at a member's value, or at its name. */
 static int wrong(const struct reader *r, const char *name, bool at_name, const char *what)
 {
-    const struct json_node *v = &r->places.v[jsontext_member(&r->places, 0, name)];
-    return jsontext_wrong(r->file, &r->places, at_name ? v->key : v->begin, ERR_CONFIG, r->e,
-                          "parameter %s: %s", QUOTED(name), what);
+    uint32_t node = jsontext_member(&r->places, 0, name);
+    const struct json_node *v = r->places.v ? &r->places.v[node] : NULL;
+    size_t at = !v ? 0 : at_name ? v->key : v->begin;
+    return jsontext_wrong(r->file, &r->places, at, ERR_CONFIG, r->e, "parameter %s: %s",
+                          QUOTED(name), what);
 }
 
 static int check_member(const struct reader *r, const char *name, const json_t *value)
