@@ -43,11 +43,13 @@ void params_free(struct params *p)
 static void put(struct params *p, struct param *one)
 {
     for (size_t i = 0; i < p->n; i++) {
-        if (strcmp(p->v[i].name, one->name) == 0) {
-            struct param old = p->v[i];
-            p->v[i] = *one;
-            *one = (struct param){0};
-            param_clear(&old);
+        struct param *old = &p->v[i];
+        if (strcmp(old->name, one->name) == 0) {
+            struct param gone = {.value = old->value, .number = old->number};
+            old->value = TAKE_PTR(one->value);
+            old->number = TAKE_PTR(one->number);
+            param_clear(&gone);
+            param_clear(one);
             return;
         }
     }
