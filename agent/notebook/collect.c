@@ -62,6 +62,19 @@ static void read_result(struct notebook *nb)
     json_decref(said);
 }
 
+/* What the notebook itself tells where the driver could not: it was killed. */
+static void read_notebook(struct notebook *nb, const char *path)
+{
+    SCOPE(str_free) struct str text = STR_INIT(NOTEBOOK_MAX_BYTES);
+    SCOPE(notebook_outcome_free) struct notebook_outcome seen = {0};
+    struct err ignored;
+    if (io_read_file(AT_FDCWD, path, &text, ERR_OUTPUT, &ignored) == 0 &&
+        notebook_outcome(str_text(&text), text.len, &seen, &ignored) == 0) {
+        nb->cells = seen.code_cells;
+        nb->executed = seen.executed;
+    }
+}
+
 /* ---- secrets ---- */
 
 static void list_values(const struct job *job, struct strvec *out)
@@ -239,6 +252,9 @@ int notebook_collect(struct job *job, struct err *e)
     SCOPE_FREE char *path = notebook_output_path(job);
     read_result(nb);
     nb->has_output = access(path, F_OK) == 0;
+    if (nb->has_output && !nb->engine_used) {
+        read_notebook(nb, path);
+    }
     int rc = nb->has_output ? redact(job, path, e) : 0;
     rc = rc || !nb->has_output ? rc : make_formats(job, path, e);
     rc = rc ? rc : copy_side_files(nb, e);

@@ -111,7 +111,7 @@ static void add_kernel(struct kernels *out, const char *dir, const char *name)
     for (char *p = one.name; *p; p++) {
         *p = (char)tolower((unsigned char)*p);
     }
-    if (!*one.display_name) {
+    if (!one.display_name || !*one.display_name) {
         free(one.display_name);
         one.display_name = xstrdup(one.name);
     }
@@ -231,11 +231,15 @@ int kernels_choose(const struct kernels *k, const char *asked, const char *noteb
         *out = found;
         return 0;
     }
+    if (k->n == 0 || !k->v) {
+        *out = NULL;
+        return 0;
+    }
     const struct kernel *found = notebooks && *notebooks ? find_named(k, notebooks) : NULL;
     if (!found && k->n == 1) {
         found = &k->v[0];
     }
     found = found ? found : of_language(k, language && *language ? language : "python");
-    *out = found || k->n == 0 ? found : &k->v[0];
+    *out = found ? found : &k->v[0];
     return 0;
 }

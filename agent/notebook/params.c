@@ -43,10 +43,13 @@ void params_free(struct params *p)
 static void put(struct params *p, struct param *one)
 {
     for (size_t i = 0; i < p->n; i++) {
-        if (strcmp(p->v[i].name, one->name) == 0) {
-            param_clear(&p->v[i]);
-            p->v[i] = *one;
-            *one = (struct param){0};
+        struct param *old = &p->v[i];
+        if (strcmp(old->name, one->name) == 0) {
+            struct param gone = {.value = old->value, .number = old->number};
+            old->value = TAKE_PTR(one->value);
+            old->number = TAKE_PTR(one->number);
+            param_clear(&gone);
+            param_clear(one);
             return;
         }
     }
@@ -342,9 +345,11 @@ static size_t count_characters(const char *s)
 /* An error at a member's value, or at its name. */
 static int wrong(const struct reader *r, const char *name, bool at_name, const char *what)
 {
-    const struct json_node *v = &r->places.v[jsontext_member(&r->places, 0, name)];
-    return jsontext_wrong(r->file, &r->places, at_name ? v->key : v->begin, ERR_CONFIG, r->e,
-                          "parameter %s: %s", QUOTED(name), what);
+    uint32_t node = jsontext_member(&r->places, 0, name);
+    const struct json_node *v = r->places.v ? &r->places.v[node] : NULL;
+    size_t at = !v ? 0 : at_name ? v->key : v->begin;
+    return jsontext_wrong(r->file, &r->places, at, ERR_CONFIG, r->e, "parameter %s: %s",
+                          QUOTED(name), what);
 }
 
 static int check_member(const struct reader *r, const char *name, const json_t *value)
