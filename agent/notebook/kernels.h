@@ -29,16 +29,10 @@ struct kernels {
 };
 
 /* Looks in Jupyter's data folders, the first of a name wins: the entries of JUPYTER_PATH,
-<<<<<<< HEAD
- * JUPYTER_DATA_DIR or $HOME/.local/share/jupyter, share/jupyter in each of `prefixes` (of Pythons;
- * may be NULL), /usr/local/share/jupyter, /usr/share/jupyter. `environment` is a
- * NULL-terminated list of NAME=VALUE. What cannot be read is in out->skipped and no error. */
-=======
  * JUPYTER_DATA_DIR or $HOME/.local/share/jupyter, share/jupyter in each of `prefixes` (where
  * Pythons are installed; may be NULL), /usr/local/share/jupyter and /usr/share/jupyter.
  * `environment` is a NULL-terminated list of NAME=VALUE. What cannot be read is in out->skipped and
  * no error. */
->>>>>>> h2
 void kernels_list(struct kernels *out, char *const *environment, const struct strvec *prefixes);
 void kernels_free(struct kernels *k);
 
