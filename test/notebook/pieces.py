@@ -45,7 +45,8 @@ class Pieces(unittest.TestCase):
 
     def test_fold(self):
         for pieces, want in (((b"a\nb\n",), b"a\nb\n"), ((b"\r1", b"\r2", b"\r3\n"), b"3\n"), ((b"x\r\n",), b"x\n"),
-                             ((b"1\r", b"2\r", b"\n"), b"2\n"), ((b"no end",), b"no end"), ((b"a\rb",), b"b"), ((b"",), b"")):
+                             ((b"1\r", b"2\r", b"\n"), b"2\n"),
+                             ((b"no end",), b"no end"), ((b"a\rb",), b"b"), ((b"",), b"")):
             self.assertEqual(relayed(*pieces), want, pieces)
 
     def test_oom(self):
