@@ -5,12 +5,14 @@ import argparse
 import os
 import pathlib
 import platform
+import re
 import shutil
 import statistics
 import subprocess
 import tempfile
 import time
 
+import pack
 import split
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
@@ -90,22 +92,42 @@ def bench_idle(work):
     return lines + [""]
 
 
-BENCHES = {"start": bench_start, "idle": bench_idle, **split.BENCHES}
+BENCHES = {"start": bench_start, "idle": bench_idle, **split.BENCHES, **pack.BENCHES}
+
+
+def sections(text):
+    """What is in front of the first table, and {title: lines} of all tables, in their order."""
+    head, *tables = re.split(r"(?m)^(?=### )", text)
+    return head, {t.partition("\n")[0]: t.rstrip("\n") for t in tables}
+
+
+def replaced(old, new, how):
+    """The results `old` with the tables of `new` in the places of those of the same titles, or at the end; each
+    says what made it."""
+    head, tables = sections(old)
+    for title, lines in sections(new)[1].items():
+        tables[title] = f"{lines}\n\n({how})"
+    return head + "\n\n".join(tables.values()) + "\n"
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--out", type=pathlib.Path)
+    parser.add_argument("--out", type=pathlib.Path, help="written whole; with names only their tables are replaced")
     parser.add_argument("names", nargs="*", default=[])
     args = parser.parse_args()
     names = args.names or list(BENCHES)
+    today = time.strftime("%Y-%m-%d")
     lines = ["# Benchmark results", "",
-             f"Made by `make bench` on {time.strftime('%Y-%m-%d')}: {os.cpu_count()} cores, "
+             f"Made by `make bench` on {today}: {os.cpu_count()} cores, "
              f"Linux {platform.release().split('-')[0]}. Medians of interleaved runs; other machines "
              "give other figures but like ratios.", ""]
     for name in names:
         with tempfile.TemporaryDirectory(prefix="procagent-bench.") as work:
-            lines += BENCHES[name](pathlib.Path(work))
+            made = BENCHES[name](pathlib.Path(work))
+        lines += made
+        if args.out and args.names:  # each at once, so that the next one's failure loses nothing
+            how = f"Of `scripts/bench.sh {name}` alone, {today}."
+            args.out.write_text(replaced(args.out.read_text(), "\n".join(made), how))
     text = "\n".join(lines)
     print(text)
     if args.out and not args.names:
