@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Patterns that choose files by their path below a folder: * (any characters but /), ? (one
- * character but /), ** as a whole part (any number of parts, also none; at the end, one
- * at least). All else stands for itself. A pattern without a slash is about the file's name, whatever folder it lies in; one with
- * a slash about the whole path; a slash in front says only that. Nothing is remembered between two
- * calls, nothing is allocated.
+ * character but /), ** as a whole part (any number of parts, also none; at the end, one at least).
+ * All else stands for itself. A pattern without a slash is about the file's name, whatever folder
+ * it lies in; one with a slash about the whole path; a slash in front says only that. Nothing is
+ * remembered between two calls, nothing is allocated.
  */
 #ifndef BASE_GLOB_H
 #define BASE_GLOB_H

@@ -2,9 +2,9 @@
  *
  * Parallel gzip: bytes in, a gzip file out, compressed by a pool of threads. Every PARGZ_BLOCK
  * bytes of input are one gzip member of their own (gzip -d, tar, Python, Go and libarchive read the
- * members as one stream), or one frame of a zstd file, so the output depends on the input alone, never on the number of threads
- * or on timing. Headers carry no time and no name. At most two blocks per thread, and one more, are
- * in memory.
+ * members as one stream), or one frame of a zstd file, so the output depends on the input alone,
+ * never on the number of threads or on timing. Headers carry no time and no name. At most two
+ * blocks per thread, and one more, are in memory.
  *
  *     SCOPE(pargz_abort) struct pargz *z = NULL;
  *     pargz_open(&z, fd, PARGZ_LEVEL, e)

@@ -19,7 +19,7 @@
 
 #include "base/mem.h"
 
-enum { SLICE = 4096, STRIDE = 64 * 1024, TRIAL = 64 * 1024, FASTEST = 1 };
+enum { SLICE = 4096, STRIDE = 64 * 1024, TRIAL = 64 * 1024, SHORT_TRIAL = 16 * 1024, FASTEST = 1 };
 
 struct shrink {
     enum shrink_format format;
@@ -89,47 +89,54 @@ size_t shrink_bound(enum shrink_format format, size_t n)
     return libdeflate_gzip_compress_bound(NULL, n);
 }
 
-/* Is every slice (one of each stride) about as even as noise of so many values? For noise the sum
- * of squares is n * n / values + n, give or take 1 %; for text it is far more. */
-static bool even_bytes(const unsigned char *in, size_t n, uint64_t most)
+/* The sum of the squares of how often each value is in a slice. With so many values, as even as
+ * noise has them, it is SLICE * SLICE / values + SLICE, give or take 1 %; in text far more. */
+static uint64_t unevenness(const unsigned char *slice)
 {
+    uint32_t count[256] = {0};
+    uint64_t squares = 0;
+    for (size_t i = 0; i < SLICE; i++) {
+        count[slice[i]]++;
+    }
+    for (size_t i = 0; i < 256; i++) {
+        squares += (uint64_t)count[i] * count[i];
+    }
+    return squares;
+}
+
+/* Does a run of `trial` bytes in the middle, which sees repetition too, come to `most` or more? */
+static bool gains_little(struct shrink *s, const unsigned char *in, size_t n, size_t trial,
+                         unsigned char *out, size_t most)
+{
+    return libdeflate_deflate_compress(s->full, in + (n - trial) / 2, trial, out, most) == 0;
+}
+
+/* True when compressing would gain nothing. */
+static bool is_noise(struct shrink *s, const unsigned char *in, size_t n, unsigned char *out)
+{
+    if (n < TRIAL) {
+        return false;
+    }
     for (size_t at = 0; at + SLICE <= n; at += STRIDE) {
-        uint32_t count[256] = {0};
-        uint64_t squares = 0;
-        for (size_t i = 0; i < SLICE; i++) {
-            count[in[at + i]]++;
-        }
-        for (size_t i = 0; i < 256; i++) {
-            squares += (uint64_t)count[i] * count[i];
-        }
-        if (squares > most) {
+        if (unevenness(in + at) > 74000) { /* 256 values: 69,632 */
             return false;
         }
     }
-    return true;
+    return gains_little(s, in, n, TRIAL, out, TRIAL - TRIAL / 512);
 }
 
-/* True when compressing would gain nothing. Even counts are not enough: repeated noise has them
- * too, so a trial run in the middle must not shrink. */
-static bool is_noise(struct shrink *s, const unsigned char *in, size_t n, unsigned char *out)
-{
-    if (n < TRIAL || !even_bytes(in, n, 74000)) { /* 256 values: 69,632 */
-        return false;
-    }
-    return libdeflate_deflate_compress(s->full, in + (n - TRIAL) / 2, TRIAL, out,
-                                       TRIAL - TRIAL / 512) == 0;
-}
-
-/* How many slices of base64 there are, of how many. */
-static bool is_mostly_base64(const unsigned char *in, size_t n)
+/* True when three of four slices have 64 values as noise has them, and a search gains little. */
+static bool is_base64(struct shrink *s, const unsigned char *in, size_t n, unsigned char *out)
 {
     size_t slices = 0;
     size_t even = 0;
     for (size_t at = 0; at + SLICE <= n; at += STRIDE) {
+        uint64_t squares = unevenness(in + at); /* 64 values: 266,240 */
         slices++;
-        even += even_bytes(in + at, SLICE, 277000); /* 64 values: 266,240 */
+        even += squares > 250000 && squares < 277000;
     }
-    return slices > 0 && even * 4 >= slices * 3;
+    return n >= TRIAL && even * 4 >= slices * 3 &&
+           gains_little(s, in, n, SHORT_TRIAL, out, SHORT_TRIAL / 10 * 7);
 }
 
 /* 0 when it would not fit. */
@@ -151,7 +158,7 @@ static size_t gzip_block(struct shrink *s, const unsigned char *in, size_t n, un
     if (is_noise(s, in, n, out)) {
         return libdeflate_gzip_compress(s->stored, in, n, out, cap);
     }
-    size_t size = s->has_huffman && is_mostly_base64(in, n) ? huffman_only(s, in, n, out, cap) : 0;
+    size_t size = s->has_huffman && is_base64(s, in, n, out) ? huffman_only(s, in, n, out, cap) : 0;
     if (size > 0) {
         out[9] = 255; /* the system: unknown, as libdeflate says too */
         return size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Packing outputs. See pack.h. bundle.c makes the archive; here is what goes in, and in which order things happen so that at every moment either the loose files or the
- * archive are there.
+ * Packing outputs. See pack.h. bundle.c makes the archive; here is what goes in, and in which order
+ * things happen so that at every moment either the loose files or the archive are there.
  */
 #include "pack/pack.h"
 

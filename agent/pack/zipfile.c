@@ -33,7 +33,7 @@ struct layout {
 static const struct layout HEADER = {"PK\3\4", 6, 10, 26, 2, 30};
 static const struct layout RECORD = {"PK\1\2", 8, 12, 28, 3, 46};
 
-enum { UTF8_FLAG = 0x08 }; /* the flag is in the second byte */
+enum { UTF8_FLAG = 0x08, ZEROS = 16 * 1024 }; /* the flag is in the second byte */
 
 struct zipfile {
     struct archive *a;           /* libarchive's writer */
@@ -166,7 +166,7 @@ static size_t mend(const struct zipfile *z, const struct layout *as, char *bytes
 /* The zeros that a member still lacks. */
 static int end_member(struct zipfile *z, struct err *e)
 {
-    static const char zeros[16 * 1024];
+    static const char zeros[ZEROS];
     z->e = e;
     while (z->left > 0) {
         size_t n = z->left < sizeof zeros ? (size_t)z->left : sizeof zeros;

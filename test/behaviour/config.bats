@@ -478,7 +478,7 @@ LINES
 @test "bad pack names: file, line" {
     output out output s3://bucket/out
     local name
-    for name in sub/output.tar.gz .. output.zip .tar.gz .procagent-x.tar.gz; do
+    for name in sub/output.tar.gz .. output.rar .tar.gz .procagent-x.tar.gz; do
         ini <<<$'[output "out"]\npack = '"$name"
         assert_refused 'agent.ini:2: .*pack'
     done

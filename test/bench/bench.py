@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 
+import pack
 import split
 import stores
 
@@ -92,7 +93,7 @@ def bench_idle(work):
     return lines + [""]
 
 
-BENCHES = {"start": bench_start, "idle": bench_idle, **split.BENCHES, **stores.BENCHES}
+BENCHES = {"start": bench_start, "idle": bench_idle, **split.BENCHES, **pack.BENCHES, **stores.BENCHES}
 
 
 def sections(text):

@@ -432,6 +432,30 @@ static void test_loose_files_go_others_stay(void **state)
     assert_members(want, 3);
 }
 
+static void test_patterns_choose(void **state)
+{
+    (void)state;
+    put("a.csv", "1");
+    put("a.log", "2");
+    put("sub/b.csv", "3");
+    put("sub/tmp/c.csv", "4");
+    strvec_add(&out.packing.include, "*.csv");
+    strvec_add(&out.packing.include, "*.json");
+    strvec_add(&out.packing.exclude, "sub/tmp/**");
+    pack_ok(2);
+    static const struct member want[] = {{"a.csv", 0644, "1"}, {"sub/b.csv", 0644, "3"}};
+    assert_members(want, 2);
+    assert_true(there("a.log") && there("sub/tmp/c.csv"));
+    assert_false(there("a.csv") || there("sub/b.csv"));
+    strvec_free(&out.packing.include);
+    strvec_add(&out.packing.exclude, "*.log");
+    SCOPE_FREE char *path = in_dir("output.tar.gz");
+    assert_int_equal(unlink(path), 0);
+    pack_ok(0); /* all that is left is excluded */
+    assert_true(there("a.log") && there("sub/tmp/c.csv"));
+    strvec_free(&out.packing.exclude);
+}
+
 static void test_nothing_to_pack(void **state)
 {
     (void)state;
@@ -690,6 +714,10 @@ static void test_check(void **state)
     assert_true(str_starts(e.text, "agent.ini:12: "));
     out.pack = NULL;
     out.upload_mode = UPLOAD_CONTINUOUS;
+    out.packing.origin = (char *)(uintptr_t) "agent.ini:13: pack_level";
+    assert_int_equal(pack_check(&job, &e), -ERR_CONFIG);
+    assert_true(str_starts(e.text, "agent.ini:13: pack_level: output \"note book\" has no pack"));
+    out.packing.origin = NULL;
     assert_int_equal(pack_check(&job, &e), 0);
     assert_int_equal(pack_outputs(&job, &e), 0);
 }
@@ -707,6 +735,7 @@ int main(void)
         TEST(test_sizes_beyond_ustar),
         TEST(test_sink_failure_is_handed_on),
         TEST(test_loose_files_go_others_stay),
+        TEST(test_patterns_choose),
         TEST(test_nothing_to_pack),
         TEST(test_the_archives_own_name),
         TEST(test_a_folder_of_the_archives_name),

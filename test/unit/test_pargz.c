@@ -18,6 +18,7 @@ static int create_thread(pthread_t *id, const pthread_attr_t *attr, void *(*run)
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <cmocka.h>
 
@@ -132,8 +133,8 @@ static void test_any_size_comes_back(void **state)
     (void)state;
     static const size_t sizes[] = {0,
                                    1,
-                                   SLICE,
-                                   TRIAL,
+                                   4096,
+                                   65536,
                                    PARGZ_BLOCK - 1,
                                    PARGZ_BLOCK,
                                    PARGZ_BLOCK + 1,
@@ -150,6 +151,43 @@ static void test_any_size_comes_back(void **state)
         free(gz);
     }
     free(in);
+}
+
+/* The frames of a zstd file are one stream, whoever made them in whatever order. */
+static void test_zstd(void **state)
+{
+    (void)state;
+    const size_t n = 5 * PARGZ_BLOCK + 77;
+    unsigned char *in = xmalloc(n);
+    unsigned char *back = xmalloc(n);
+    unsigned char *first = NULL;
+    uint64_t first_n = 0;
+    fill_text(in, n, 4);
+    fill_noise(in + PARGZ_BLOCK, PARGZ_BLOCK, 5);
+    for (unsigned threads = 1; threads <= 4; threads++) {
+        SCOPE_FD int fd = scratch_fd();
+        struct err e = {0};
+        SCOPE(pargz_abort) struct pargz *z = NULL;
+        uint64_t size = 0;
+        assert_int_equal(pargz_open_threads(&z, fd, SHRINK_ZSTD, 3, threads, &e), 0);
+        assert_int_equal(pargz_write(z, in, n, &e), 0);
+        assert_int_equal(pargz_finish(&z, &size, &e), 0);
+        unsigned char *zst = xmalloc((size_t)size);
+        assert_int_equal(pread(fd, zst, (size_t)size, 0), size);
+        assert_int_equal(ZSTD_decompress(back, n, zst, (size_t)size), n);
+        assert_memory_equal(back, in, n);
+        if (first) {
+            assert_int_equal(size, first_n);
+            assert_memory_equal(zst, first, (size_t)size);
+            free(zst);
+        } else {
+            first = zst;
+            first_n = size;
+        }
+    }
+    free(first);
+    free(in);
+    free(back);
 }
 
 static void test_bytes_do_not_depend_on_threads(void **state)
@@ -296,6 +334,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_size_comes_back),
+        cmocka_unit_test(test_zstd),
         cmocka_unit_test(test_bytes_do_not_depend_on_threads),
         cmocka_unit_test(test_threads_that_cannot_be_had),
         cmocka_unit_test(test_noise_is_stored_and_nothing_else),
