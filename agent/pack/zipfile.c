@@ -72,20 +72,16 @@ static void set_dos_time(struct zipfile *z)
     z->dos[3] = (unsigned char)(date >> 8);
 }
 
+/* Never tells libarchive of a failure, for it would then forget to free what zlib allocated:
+ * whoever called it looks at sink_rc. */
 static la_ssize_t on_write(struct archive *a, void *data, const void *bytes, size_t n)
 {
+    (void)a;
     struct zipfile *z = data;
-    if (z->given_up) {
-        return -1;
-    }
     if (z->collecting) {
         str_add(&z->header, bytes, n);
-        return (la_ssize_t)n;
-    }
-    z->sink_rc = z->sink(z->to, bytes, n, z->e);
-    if (z->sink_rc != 0) {
-        archive_set_error(a, EIO, "sink");
-        return -1;
+    } else if (z->sink_rc == 0 && !z->given_up) {
+        z->sink_rc = z->sink(z->to, bytes, n, z->e);
     }
     return (la_ssize_t)n;
 }
@@ -175,7 +171,8 @@ static int end_member(struct zipfile *z, struct err *e)
             return rc;
         }
     }
-    return archive_write_finish_entry(z->a) < ARCHIVE_WARN ? failed(z, e) : 0;
+    bool ok = archive_write_finish_entry(z->a) >= ARCHIVE_WARN && z->sink_rc == 0;
+    return ok ? 0 : failed(z, e);
 }
 
 int zipfile_member(struct zipfile *z, const char *name, mode_t mode, uint64_t size, struct err *e)
@@ -211,7 +208,7 @@ int zipfile_data(struct zipfile *z, const void *bytes, size_t n, struct err *e)
         return err_set(e, ERR_INTERNAL, "zip: data beyond the member's size");
     }
     la_ssize_t put = archive_write_data(z->a, bytes, n);
-    if (put < 0) {
+    if (put < 0 || z->sink_rc != 0) {
         return failed(z, e);
     }
     z->left -= n;
@@ -244,6 +241,7 @@ void zipfile_abort(struct zipfile **zp)
         return;
     }
     if (z->a) {
+        z->collecting = false;
         z->given_up = true; /* freeing closes, which would write the directory */
         (void)archive_write_free(z->a);
     }
