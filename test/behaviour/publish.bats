@@ -374,3 +374,24 @@ TREE
 @test "an output without an S3Uri cannot be published" {
     assert_refused 'output.out.local_path.*"out".*S3Uri' --set output.out.local_path=/opt/ml/processing/output
 }
+
+@test "moves = app-managed: the application's inputs and outputs are ours, the others SageMaker's" {
+    object in/a.csv
+    input ours input s3://bucket/in/
+    input theirs theirs s3://bucket/in/
+    output ours output s3://bucket/ours
+    output theirs other s3://bucket/theirs
+    sed -i -E '/"(InputName|OutputName)": "ours"/s/("(Input|Output)Name": "ours", "AppManaged": )false/\1true/g' \
+        "$ML/config/processingjobconfig.json"
+    [ "$(grep -o '"AppManaged": true' "$ML/config/processingjobconfig.json" | wc -l)" = 2 ]
+    script transform <<<'cp "$WORK/ml/processing/input/a.csv" "$OUT/x.csv"; echo y >"$WORK/ml/processing/other/y.csv"'
+    job --set store.moves=app-managed -- "$WORK/transform"
+    assert_status 0
+    assert_objects in/a.csv ours/x.csv
+    [ ! -e "$ML/processing/theirs/a.csv" ]
+    assert_match "$stderr" '"theirs": 1 file.*left for the platform'
+    no_store
+    job --set store.moves=app-managed -- true
+    assert_status 125
+    one_error 'moves = app-managed needs kind = s3 or folder'
+}
