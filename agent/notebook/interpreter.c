@@ -33,13 +33,27 @@ void interpreter_free(struct interpreter *i)
 
 /* ---- candidates ---- */
 
+/* Are two paths one Python? The folder counts, for a venv's is a link to the one it was made from;
+ * but /bin may be /usr/bin, and python python3. */
+static bool is_same(const char *a, const char *b)
+{
+    SCOPE_FREE char *dir_a = path_parent(a);
+    SCOPE_FREE char *dir_b = path_parent(b);
+    SCOPE_FREE char *real_dir_a = realpath(dir_a, NULL);
+    SCOPE_FREE char *real_dir_b = realpath(dir_b, NULL);
+    SCOPE_FREE char *real_a = realpath(a, NULL);
+    SCOPE_FREE char *real_b = realpath(b, NULL);
+    return real_a && real_dir_a && str_same(real_a, real_b) && str_same(real_dir_a, real_dir_b);
+}
+
+/* Asking one takes a while, so each is asked once. */
 static void add(struct strvec *out, const char *path)
 {
     if (access(path, X_OK) != 0) {
         return;
     }
     for (size_t i = 0; i < out->n; i++) {
-        if (strcmp(out->v[i], path) == 0) {
+        if (is_same(out->v[i], path)) {
             return;
         }
     }

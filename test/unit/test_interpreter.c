@@ -58,16 +58,23 @@ static void test_order(void **state)
     python("venv/bin/python", "");
     python("head/python", "");
     python("path/python3", "");
-    write_text(at->fd, "path/python", "not executable");
+    assert_int_equal(symlinkat("python3", at->fd, "path/python"), 0); /* the same one */
+    assert_int_equal(symlinkat("path", at->fd, "linked"), 0);         /* and so is this */
+    write_text(at->fd, "venv/bin/python3", "not executable");
     strvec_add(&kernels, variable("@/kernel/bin/python"));
     strvec_add(&kernels, variable("@/nowhere/python"));
-    char *const environment[] = {variable("PATH=@/path"), variable("VIRTUAL_ENV=@/venv"),
+    static char path[600];
+    (void)snprintf(path, sizeof path, "PATH=%s/linked:%s/path", at->path, at->path);
+    char *const environment[] = {path, variable("VIRTUAL_ENV=@/venv"),
                                  variable("SM_HEADLESS_EXECUTION_PATH=@/head"), NULL};
     interpreters_list(&kernels, environment, &out);
     expect(&out, 0, "kernel/bin/python");
     expect(&out, 1, "head/python");
     expect(&out, 2, "venv/bin/python");
-    expect(&out, 3, "path/python3");
+    expect(&out, 3, "linked/python3");
+    for (size_t i = 4; i < out.n; i++) { /* of this folder there are no more */
+        assert_false(str_starts(out.v[i], at->path));
+    }
     for (size_t i = 0; i < out.n; i++) {
         for (size_t k = 0; k < i; k++) {
             assert_string_not_equal(out.v[i], out.v[k]); /* each once */
