@@ -20,8 +20,8 @@ LIBS := $(CURL)/lib/libcurl.a -lssl -lcrypto -lcares -lexpat -linih -ljansson -l
 BASE      := err mem str path io dir hidden mount newfile number calendar clock utf8 env tz log \
              signals cpu parallel crew program shrink pargz locate progress filename glob
 CONFIG    := args ini json settings table words moves notebook packing sources folder ranks config
-STORE     := store folder s3 s3_get s3_put call caller request verdict address answer digest \
-             credentials profile
+STORE     := store folder s3 s3_get s3_put call caller sockets request verdict address answer \
+             digest credentials profile
 STAGE     := stage plan manifest space undo pipe gunzip unpack packed member merge
 RUN       := run spawn supervise family fds tail user status
 PARTITION := partition rules moves leaves split rows parts keys source scan masks gzip rewrite \

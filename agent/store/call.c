@@ -220,7 +220,7 @@ static void await_begins(const struct run *run, size_t begins)
     while (begins > 0 && clock_monotonic_ns() < end) {
         int n = 0;
         const CURLMsg *msg;
-        (void)curl_multi_perform(run->c->multi, &n);
+        (void)sockets_wait(&run->c->sockets, POLL_MS);
         while ((msg = curl_multi_info_read(run->c->multi, &n)) != NULL) {
             char *owner = NULL;
             CURLcode code = msg->data.result;
@@ -232,9 +232,6 @@ static void await_begins(const struct run *run, size_t begins)
             }
             cut_slot(run, slot);
             begins--;
-        }
-        if (begins > 0) {
-            (void)curl_multi_poll(run->c->multi, NULL, 0, POLL_MS, NULL);
         }
     }
 }
@@ -269,24 +266,16 @@ int calls_run(struct caller *c, const struct call_source *source, struct err *e)
     int rc = 0;
     while (rc == 0) {
         int64_t next_ns = INT64_MAX;
-        int running = 0;
         rc = may_go_on(c, e);
         rc = rc ? rc : fill_slots(&run, &next_ns, e);
         if (rc != 0 || (run.in_flight == 0 && !run.waiting)) {
             break;
         }
-        if (curl_multi_perform(c->multi, &running) != CURLM_OK) {
-            rc = err_set(e, ERR_INTERNAL, "libcurl cannot go on");
-            break;
-        }
-        size_t before = run.in_flight;
-        rc = harvest(&run, e);
-        if (rc != 0 || run.in_flight < before) {
-            continue; /* a slot is free: fill it before waiting */
-        }
         int64_t wait = (next_ns - clock_monotonic_ns()) / NS_PER_MS + 1;
         int timeout = wait < POLL_MS ? (wait > 0 ? (int)wait : 0) : POLL_MS;
-        (void)curl_multi_poll(c->multi, NULL, 0, timeout, NULL);
+        rc = sockets_wait(&c->sockets, timeout) == 0
+                 ? harvest(&run, e)
+                 : err_set(e, ERR_INTERNAL, "libcurl cannot go on");
     }
     if (rc != 0) {
         cut_off(&run);

@@ -158,6 +158,7 @@ int caller_open(struct caller **out, const struct s3_settings *settings, char *c
     *c = (struct caller){.settings = settings,
                          .environment = environment,
                          .multi = curl_multi_init(),
+                         .sockets = {.fd = -1},
                          .n_slots = settings->connections,
                          .budget = CALLER_BUDGET};
     c->slots = xcalloc(c->n_slots, sizeof *c->slots);
@@ -166,6 +167,7 @@ int caller_open(struct caller **out, const struct s3_settings *settings, char *c
         c->slots[i].easy = curl_easy_init();
         able = able && c->slots[i].easy;
     }
+    able = able && sockets_open(&c->sockets, c->multi) == 0;
     (void)curl_multi_setopt(c->multi, CURLMOPT_MAXCONNECTS, (long)c->n_slots);
     int rc = able ? settle(c, e) : err_set(e, ERR_INTERNAL, "libcurl cannot be started");
     if (rc != 0) {
@@ -185,6 +187,7 @@ void caller_close(struct caller *c)
     if (c->multi) {
         (void)curl_multi_cleanup(c->multi);
     }
+    sockets_close(&c->sockets);
     credentials_free(&c->credentials);
     address_free(&c->address);
     free(c->ca_file);

@@ -9,6 +9,7 @@
 
 #include "store/call.h"
 #include "store/credentials.h"
+#include "store/sockets.h"
 
 /* A store that fails all the time is given up, however many calls there are: a retry costs, a good
  * answer earns 1. */
@@ -30,6 +31,7 @@ struct caller {
     struct address address;
     char *ca_file; /* owned; NULL: the embedded roots */
     CURLM *multi;
+    struct sockets sockets; /* what it waits for */
     struct slot *slots;
     size_t n_slots;
     unsigned budget;  /* what is left for retries */
