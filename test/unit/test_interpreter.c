@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Unit tests of notebook/interpreter: which Pythons are asked, in which order, and which is chosen by
- * what it says it can import. The Pythons are scripts that say it.
+ * Unit tests of notebook/interpreter: which Pythons are asked, in which order, and which is chosen
+ * by what it says it can import. The Pythons are scripts that say it.
  */
 #include "unit.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Unit tests of config/moves: what the keys of [store], [input] and [output] about moving data take.
+ * Unit tests of config/moves: what the keys of [store], [input] and [output] that move data take.
  */
 #include "unit.h"
 
