@@ -14,24 +14,6 @@
 #include "base/path.h"
 #include "base/utf8.h"
 
-/* The index of a setting's value among `words` (n of them), or an error that lists them. */
-static int word_of(const struct setting *at, const char *const *words, int n, int *out,
-                   struct err *e)
-{
-    struct str known = STR_INIT(0);
-    for (int i = 0; i < n; i++) {
-        if (strcmp(at->value, words[i]) == 0) {
-            *out = i;
-            str_free(&known);
-            return 0;
-        }
-        str_printf(&known, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", words[i]);
-    }
-    int rc = settings_bad_value(at, str_text(&known), e);
-    str_free(&known);
-    return rc;
-}
-
 static void set(char **place, const char *value)
 {
     free(*place);
@@ -58,7 +40,7 @@ static int apply_kind(struct job *job, const struct setting *at, struct err *e)
 {
     static const char *const KINDS[] = {"platform", "folder", "s3"};
     int kind;
-    int rc = word_of(at, KINDS, 3, &kind, e);
+    int rc = settings_word(at, KINDS, 3, &kind, e);
     if (rc == 0) {
         job->store_kind = (enum store_kind)kind;
     }
@@ -108,13 +90,13 @@ int moves_apply_store(struct job *job, const char *cwd, const struct setting *at
         job->store_root = path_absolute(cwd, at->value);
         return 0;
     case KEY_STORE_MOVES:
-        rc = word_of(at, MOVES, 2, &word, e);
+        rc = settings_word(at, MOVES, 2, &word, e);
         job->app_managed_only = word == 1;
         return rc;
     case KEY_STORE_ENDPOINT: return apply_endpoint(s3, at, e);
     case KEY_STORE_REGION: set(&s3->region, at->value); return 0;
     case KEY_STORE_ADDRESSING:
-        rc = word_of(at, ADDRESSING, 3, &word, e);
+        rc = settings_word(at, ADDRESSING, 3, &word, e);
         s3->addressing = (enum s3_addressing)word;
         return rc;
     case KEY_STORE_CA_BUNDLE:
@@ -156,19 +138,19 @@ static int apply_service_word(struct input *in, const struct setting *at, struct
     int rc = 0;
     switch ((int)at->key) {
     case KEY_INPUT_S3_DATA_TYPE:
-        rc = word_of(at, TYPES, 2, &word, e);
+        rc = settings_word(at, TYPES, 2, &word, e);
         in->data_type = (enum s3_data_type)word;
         break;
     case KEY_INPUT_S3_DATA_DISTRIBUTION_TYPE:
-        rc = word_of(at, SPREADS, 2, &word, e);
+        rc = settings_word(at, SPREADS, 2, &word, e);
         in->distribution = (enum s3_distribution)word;
         break;
     case KEY_INPUT_S3_INPUT_MODE:
-        rc = word_of(at, MODES, 2, &word, e);
+        rc = settings_word(at, MODES, 2, &word, e);
         in->mode = (enum s3_input_mode)word;
         break;
     default:
-        rc = word_of(at, COMPRESSIONS, 2, &word, e);
+        rc = settings_word(at, COMPRESSIONS, 2, &word, e);
         in->gzip = word == 1;
         break;
     }
@@ -183,7 +165,7 @@ int moves_apply_input(struct input *in, bool from_service, const struct setting 
     int rc;
     switch ((int)at->key) {
     case KEY_INPUT_MANIFEST_PATHS:
-        rc = word_of(at, PATHS, 2, &word, e);
+        rc = settings_word(at, PATHS, 2, &word, e);
         in->manifest_paths = (enum manifest_paths)word;
         return rc;
     case KEY_INPUT_UNPACK: return settings_switch(at, &unpack->wanted, e);
@@ -232,14 +214,14 @@ int moves_apply_output(struct output *out, bool from_service, const struct setti
     int rc = 0;
     switch ((int)at->key) {
     case KEY_OUTPUT_MODE:
-        rc = word_of(at, MODES, 3, &word, e);
+        rc = settings_word(at, MODES, 3, &word, e);
         out->mode = (enum publish_mode)word;
         set(&out->mode_origin, at->origin);
         return rc;
     case KEY_OUTPUT_MARKER: return apply_name(&out->marker, at, e);
     case KEY_OUTPUT_MANIFEST: return apply_name(&out->manifest, at, e);
     case KEY_OUTPUT_ON_FAILURE:
-        rc = word_of(at, FAILURES, 2, &word, e);
+        rc = settings_word(at, FAILURES, 2, &word, e);
         out->publish_failed = word == 1;
         return rc;
     default: break;
@@ -251,7 +233,7 @@ int moves_apply_output(struct output *out, bool from_service, const struct setti
     case KEY_OUTPUT_LOCAL_PATH: set(&out->local_path, at->value); return 0;
     case KEY_OUTPUT_S3_URI: set(&out->s3_uri, at->value); return 0;
     default:
-        rc = word_of(at, UPLOADS, 2, &word, e);
+        rc = settings_word(at, UPLOADS, 2, &word, e);
         out->upload_mode = (enum s3_upload_mode)word;
         return rc;
     }

@@ -78,13 +78,10 @@ static int check_formats(const struct notebook *nb, const char *origin, struct e
 static int apply_engine(struct notebook *nb, const struct setting *at, struct err *e)
 {
     static const char *const WORDS[] = {"auto", "papermill", "nbclient"};
-    for (size_t i = 0; i < sizeof WORDS / sizeof *WORDS; i++) {
-        if (strcmp(at->value, WORDS[i]) == 0) {
-            nb->engine = (enum notebook_engine)i;
-            return 0;
-        }
-    }
-    return settings_bad_value(at, "auto, papermill or nbclient", e);
+    int word = 0;
+    int rc = settings_word(at, WORDS, 3, &word, e);
+    nb->engine = (enum notebook_engine)word;
+    return rc;
 }
 
 int notebook_apply(struct job *job, const char *cwd, const struct setting *at, struct err *e)

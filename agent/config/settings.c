@@ -455,6 +455,23 @@ int settings_bad_value(const struct setting *at, const char *expected, struct er
                    QUOTED(at->value), expected);
 }
 
+int settings_word(const struct setting *at, const char *const *words, size_t n, int *out,
+                  struct err *e)
+{
+    struct str expected = STR_INIT(0);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(at->value, words[i]) == 0) {
+            *out = (int)i;
+            str_free(&expected);
+            return 0;
+        }
+        str_printf(&expected, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", words[i]);
+    }
+    int rc = settings_bad_value(at, str_text(&expected), e);
+    str_free(&expected);
+    return rc;
+}
+
 int settings_switch(const struct setting *at, bool *out, struct err *e)
 {
     static const struct {

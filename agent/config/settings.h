@@ -163,6 +163,10 @@ int settings_add_environment(struct settings *list, char *const *environment,
 /* The error of a value that is none of what its key takes. */
 int settings_bad_value(const struct setting *at, const char *expected, struct err *e);
 
+/* The place of a value among the `n` words of an enum; the error lists them. */
+int settings_word(const struct setting *at, const char *const *words, size_t n, int *out,
+                  struct err *e);
+
 /* A value that is yes or no. */
 int settings_switch(const struct setting *at, bool *out, struct err *e);
 

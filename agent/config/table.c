@@ -21,24 +21,6 @@ enum { MAX_COLUMNS = 16384, MAX_NULL_BYTES = 255 };
 
 static const char SENTINEL[] = "__HIVE_DEFAULT_PARTITION__"; /* partition/hive.h has it too */
 
-/* The place of a value among the words of an enum; an error that lists them. */
-static int word_at(const struct setting *at, const char *const *words, size_t n, int *out,
-                   struct err *e)
-{
-    struct str expected = STR_INIT(0);
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(at->value, words[i]) == 0) {
-            *out = (int)i;
-            str_free(&expected);
-            return 0;
-        }
-        str_printf(&expected, "%s%s", i == 0 ? "" : i + 1 < n ? ", " : " or ", words[i]);
-    }
-    int rc = settings_bad_value(at, str_text(&expected), e);
-    str_free(&expected);
-    return rc;
-}
-
 static int apply_format(struct table *t, const struct setting *at, struct err *e)
 {
     static const char *const WORDS[] = {
@@ -48,7 +30,7 @@ static int apply_format(struct table *t, const struct setting *at, struct err *e
         [FORMAT_JSONL] = "jsonl",
     };
     int i = 0;
-    int rc = word_at(at, WORDS, sizeof WORDS / sizeof *WORDS, &i, e);
+    int rc = settings_word(at, WORDS, sizeof WORDS / sizeof *WORDS, &i, e);
     t->format = (enum data_format)i;
     return rc;
 }
@@ -178,7 +160,7 @@ static int either(const struct setting *at, const char *no, const char *yes, boo
 {
     const char *const words[] = {no, yes};
     int i = 0;
-    int rc = word_at(at, words, 2, &i, e);
+    int rc = settings_word(at, words, 2, &i, e);
     *out = i == 1;
     return rc;
 }
