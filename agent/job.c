@@ -223,6 +223,18 @@ static int may_go_on(const struct job *job, struct err *e)
     return job->transform.ended && !job_has_outputs(job) ? 0 : stop_check(e);
 }
 
+/* One stage, timed. */
+static int act(struct job *job, const struct stage *stage, struct err *e)
+{
+    struct stage_fact *fact = &job->facts[stage->id];
+    fact->start_ns = clock_monotonic_ns();
+    fact->ran = true;
+    int rc = stage->act(job, e);
+    fact->ran = rc <= 0;
+    fact->end_ns = clock_monotonic_ns();
+    return rc < 0 ? rc : 0;
+}
+
 /* What is done with a failed transform's results: a notebook is collected and packed, outputs with
  * on_failure = publish go aside. The stop that ended the transform, or the end of its time, is done
  * with; another one ends this too. A failure here changes nothing: the transform's own wins. */
@@ -235,10 +247,7 @@ static void act_despite(struct job *job, const struct stage *stages, size_t n)
         if (!stages[i].despite || !stages[i].despite(job)) {
             continue;
         }
-        fact->start_ns = clock_monotonic_ns();
-        fact->ran = true;
-        fact->failed = stages[i].act(job, &e) != 0;
-        fact->end_ns = clock_monotonic_ns();
+        fact->failed = act(job, &stages[i], &e) != 0;
         if (fact->failed) {
             log_error(stage_name(stages[i].id), "the failed transform's outputs: %s", e.text);
             return;
@@ -253,18 +262,12 @@ static void perform(struct job *job, const struct stage *stages, size_t n)
         return;
     }
     for (size_t i = 0; i < n; i++) {
-        struct stage_fact *fact = &job->facts[stages[i].id];
         int rc = may_go_on(job, &e);
         if (rc > 0) {
             act_despite(job, stages + i, n - i);
             return;
         }
-        fact->start_ns = clock_monotonic_ns();
-        if (rc == 0) {
-            fact->ran = true;
-            rc = stages[i].act(job, &e);
-        }
-        fact->end_ns = clock_monotonic_ns();
+        rc = rc ? rc : act(job, &stages[i], &e);
         if (rc != 0) {
             job_fail(job, stages[i].id, &e);
             return;

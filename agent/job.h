@@ -334,7 +334,8 @@ struct stage {
     enum stage_id id; /* whose facts and failures these are */
     /* Finds all that can be found wrong before anything is touched. May be NULL. */
     int (*check)(struct job *job, struct err *e);
-    /* Does the work; leaves either the old state or the complete new one. */
+    /* Does the work; leaves either the old state or the complete new one. 1 when the job has no
+     * such work at all: then the stage did not run, and nobody is told of it. */
     int (*act)(struct job *job, struct err *e);
     /* Work beside the transform, on threads: begun once it runs, ended when it is gone. May be
      * NULL. `begin` failing stops the transform; `end` is called all the same and tells what went

@@ -247,7 +247,7 @@ int notebook_collect(struct job *job, struct err *e)
 {
     struct notebook *nb = &job->notebook;
     if (!nb->wanted || !nb->run) {
-        return 0;
+        return 1;
     }
     SCOPE_FREE char *path = notebook_output_path(job);
     read_result(nb);

@@ -337,7 +337,7 @@ int notebook_prepare(struct job *job, struct err *e)
     SCOPE(notebook_facts_free) struct notebook_facts facts = {0};
     SCOPE_FREE char *kernel = NULL;
     if (!nb->wanted) {
-        return 0;
+        return 1;
     }
     int rc = io_read_file(AT_FDCWD, nb->input, &text, ERR_INPUT, e);
     if (rc > 0) {

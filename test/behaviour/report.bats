@@ -31,7 +31,7 @@ import datetime, json, os, sys
 r = json.load(open(sys.argv[1], encoding="utf-8"))
 work = sys.argv[2]
 assert list(r) == ["version", "job", "arn", "host", "hosts", "time", "timezone", "store", "status", "reason",
-    "failed_stage", "error", "started", "seconds", "stages", "inputs", "transform", "outputs"], list(r)
+    "failed_stage", "error", "started", "seconds", "stages", "inputs", "transform", "notebook", "outputs"], list(r)
 instant = lambda s: datetime.datetime.fromisoformat(s.replace("Z", "+00:00"))
 assert r["version"] == 1 and r["job"] == "test-job" and r["arn"].endswith("processing-job/test-job")
 assert r["host"] == "algo-1" and r["hosts"] == 1 and r["timezone"] == "Asia/Tokyo" and r["store"] == os.environ["PROCAGENT_STORE_KIND"]
