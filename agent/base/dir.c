@@ -63,29 +63,31 @@ static bool wanted(const struct walk *w, const char *path, bool is_dir)
     return is_dir && memcmp(path, w->prefix, lp) == 0 && w->prefix[lp] == '/';
 }
 
-static int read_names(struct walk *w, const char *rel, struct strvec *names)
+int dir_names(int fd, struct strvec *out)
 {
-    SCOPE_FD int fd = openat(w->root_fd, *rel ? rel : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) {
-        return err_sys(w->e, w->code, errno, "%s/%s", w->root, rel);
-    }
     SCOPE_DIR DIR *dir = fdopendir(fd);
     if (!dir) {
-        return err_sys(w->e, w->code, errno, "%s/%s", w->root, rel);
+        scope_close(&fd);
+        return -1;
     }
-    (void)take_fd(&fd);
     for (;;) {
         errno = 0;
         const struct dirent *d = readdir(dir);
         if (!d) {
-            break;
+            return errno ? -1 : 0;
         }
-        if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
-            ((w->flags & DIR_WITH_OWN) || !str_starts(d->d_name, OWN_TEMP_PREFIX))) {
-            strvec_add(names, d->d_name);
+        if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0) {
+            strvec_add(out, d->d_name);
         }
     }
-    return errno ? err_sys(w->e, w->code, errno, "%s/%s", w->root, rel) : 0;
+}
+
+static int read_names(const struct walk *w, const char *rel, struct strvec *names)
+{
+    int fd = openat(w->root_fd, *rel ? rel : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 && dir_names(fd, names) == 0
+               ? 0
+               : err_sys(w->e, w->code, errno, "%s/%s", w->root, rel);
 }
 
 static bool is_loop(const struct level *at, const struct stat *st)
@@ -154,6 +156,9 @@ static int walk_folder(struct walk *w, const char *rel, const struct level *at)
     SCOPE(strvec_free) struct strvec names = {0};
     int rc = read_names(w, rel, &names);
     for (size_t i = 0; rc == 0 && i < names.n; i++) {
+        if (!(w->flags & DIR_WITH_OWN) && str_starts(names.v[i], OWN_TEMP_PREFIX)) {
+            continue;
+        }
         SCOPE_FREE char *path = *rel ? path_join(rel, names.v[i]) : xstrdup(names.v[i]);
         rc = visit(w, path, at);
     }

@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/str.h"
 
 #define OWN_TEMP_PREFIX ".procagent-"
 
@@ -43,6 +44,10 @@ enum dir_flags {
  * `code` and name the path; a missing root is an empty listing. Depth is limited to 128. */
 int dir_list(int dir_fd, const char *root, const char *prefix, unsigned flags, enum err_code code,
              struct dir_listing *out, struct err *e);
+
+/* The names in the open folder `fd`, without "." and "..", as they come; `fd` is taken. 0, or -1
+ * with errno. */
+int dir_names(int fd, struct strvec *out);
 
 void dir_listing_free(struct dir_listing *list);
 

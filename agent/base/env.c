@@ -24,6 +24,12 @@ const char *env_get(char *const *list, const char *name)
     return NULL;
 }
 
+const char *env_value(char *const *list, const char *name)
+{
+    const char *value = env_get(list, name);
+    return value && *value ? value : NULL;
+}
+
 void env_set(struct strvec *list, const char *name, const char *value)
 {
     size_t n = strlen(name);

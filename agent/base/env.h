@@ -10,6 +10,9 @@
 /* The value of a variable in a NULL-terminated list, borrowed; NULL when it is not set. */
 const char *env_get(char *const *list, const char *name);
 
+/* The same, NULL also when it is empty: an empty variable is as one that is not set. */
+const char *env_value(char *const *list, const char *name);
+
 /* Sets a variable, in the place of an earlier one of that name. */
 void env_set(struct strvec *list, const char *name, const char *value);
 

@@ -129,20 +129,20 @@ int notebook_apply(struct job *job, const char *cwd, const struct setting *at, s
 static void take_papermill(struct job *job, const char *cwd, char *const *environment)
 {
     struct notebook *nb = &job->notebook;
-    const char *input = env_get(environment, "PAPERMILL_INPUT");
-    const char *output = env_get(environment, "PAPERMILL_OUTPUT");
-    const char *kernel = env_get(environment, "PAPERMILL_KERNEL");
-    const char *params = env_get(environment, "PAPERMILL_PARAMS");
+    const char *input = env_value(environment, "PAPERMILL_INPUT");
+    const char *output = env_value(environment, "PAPERMILL_OUTPUT");
+    const char *kernel = env_value(environment, "PAPERMILL_KERNEL");
+    const char *params = env_value(environment, "PAPERMILL_PARAMS");
     nb->wanted = true;
     set(&nb->origin, xstrdup("environment PAPERMILL_INPUT"));
     set(&nb->input, place_of(job, cwd, input));
-    if (output && *output && !nb->output) {
+    if (output && !nb->output) {
         nb->output = xstrdup(output);
     }
-    if (kernel && *kernel && !nb->kernel) {
+    if (kernel && !nb->kernel) {
         nb->kernel = xstrdup(kernel);
     }
-    if (params && *params) {
+    if (params) {
         add_parameter(nb, PARAMETER_OBJECT, NULL, params, "environment PAPERMILL_PARAMS");
     }
 }
@@ -152,7 +152,7 @@ static void take_papermill(struct job *job, const char *cwd, char *const *enviro
 /* A script of the contract: by its name in `folder`, or a path of its own. */
 static char *script_of(const struct job *job, const char *folder, const char *name)
 {
-    if (!name || !*name) {
+    if (!name) {
         return NULL;
     }
     return name[0] == '/' ? place_of(job, "/", name) : path_join(folder, name);
@@ -161,48 +161,47 @@ static char *script_of(const struct job *job, const char *folder, const char *na
 static int take_training(struct job *job, char *const *environment, struct err *e)
 {
     struct notebook *nb = &job->notebook;
-    const char *version = env_get(environment, "SM_JOB_DEF_VERSION");
-    const char *name = env_get(environment, "SM_INPUT_NOTEBOOK_NAME");
-    const char *output = env_get(environment, "SM_OUTPUT_NOTEBOOK_NAME");
-    const char *folder = env_get(environment, "SM_EXECUTION_INPUT_PATH");
-    const char *system = env_get(environment, "SM_EXECUTION_SYSTEM_PATH");
-    const char *kernel = env_get(environment, "SM_KERNEL_NAME");
-    const char *formats = env_get(environment, "SM_OUTPUT_FORMATS");
-    const char *job_name = env_get(environment, "TRAINING_JOB_NAME");
-    if (version && *version && strcmp(version, "1.0") != 0) {
+    const char *version = env_value(environment, "SM_JOB_DEF_VERSION");
+    const char *name = env_value(environment, "SM_INPUT_NOTEBOOK_NAME");
+    const char *output = env_value(environment, "SM_OUTPUT_NOTEBOOK_NAME");
+    const char *folder = env_value(environment, "SM_EXECUTION_INPUT_PATH");
+    const char *system = env_value(environment, "SM_EXECUTION_SYSTEM_PATH");
+    const char *kernel = env_value(environment, "SM_KERNEL_NAME");
+    const char *formats = env_value(environment, "SM_OUTPUT_FORMATS");
+    const char *job_name = env_value(environment, "TRAINING_JOB_NAME");
+    if (version && strcmp(version, "1.0") != 0) {
         return err_set(e, ERR_CONFIG,
                        "environment SM_JOB_DEF_VERSION: %s is not known, 1.0 is what we do",
                        QUOTED(version));
     }
-    if (!name || !*name || !output || !*output) {
+    if (!name || !output) {
         return err_set(e, ERR_CONFIG,
                        "a Notebook Job needs SM_INPUT_NOTEBOOK_NAME and SM_OUTPUT_NOTEBOOK_NAME in "
                        "the environment; %s is missing",
-                       name && *name ? "SM_OUTPUT_NOTEBOOK_NAME" : "SM_INPUT_NOTEBOOK_NAME");
+                       name ? "SM_OUTPUT_NOTEBOOK_NAME" : "SM_INPUT_NOTEBOOK_NAME");
     }
-    SCOPE_FREE char *input_dir = place_of(job, "/", folder && *folder ? folder : DEFAULT_CHANNEL);
-    SCOPE_FREE char *system_dir =
-        place_of(job, "/", system && *system ? system : DEFAULT_CHANNEL "_system");
+    SCOPE_FREE char *input_dir = place_of(job, "/", folder ? folder : DEFAULT_CHANNEL);
+    SCOPE_FREE char *system_dir = place_of(job, "/", system ? system : DEFAULT_CHANNEL "_system");
     nb->wanted = true;
     nb->training = true;
     set(&nb->origin, xstrdup("environment SM_INPUT_NOTEBOOK_NAME"));
     set(&nb->input, path_join(input_dir, name));
     set(&nb->output, xstrdup(output));
     set(&nb->dir, path_join(job->ml_root, "output/data"));
-    if (kernel && *kernel) {
+    if (kernel) {
         set(&nb->kernel, xstrdup(kernel));
     }
-    if (formats && *formats) {
+    if (formats) {
         strvec_free(&nb->formats);
         add_list(&nb->formats, formats);
     }
-    set(&nb->init_script, script_of(job, input_dir, env_get(environment, "SM_INIT_SCRIPT")));
-    set(&nb->lcc_script, script_of(job, system_dir, env_get(environment, "SM_LCC_INIT_SCRIPT")));
+    set(&nb->init_script, script_of(job, input_dir, env_value(environment, "SM_INIT_SCRIPT")));
+    set(&nb->lcc_script, script_of(job, system_dir, env_value(environment, "SM_LCC_INIT_SCRIPT")));
     SCOPE_FREE char *hyper = path_join(job->ml_root, "input/config/hyperparameters.json");
     if (access(hyper, F_OK) == 0) {
         add_parameter(nb, PARAMETER_HYPER, NULL, hyper, hyper);
     }
-    if (job_name && *job_name && !*job->name) {
+    if (job_name && !*job->name) {
         set(&job->name, xstrdup(job_name));
     }
     return check_formats(nb, "environment SM_OUTPUT_FORMATS", e);
@@ -278,14 +277,14 @@ int notebook_settle(struct job *job, const struct args *args, const char *cwd,
                     char *const *environment, struct err *e)
 {
     struct notebook *nb = &job->notebook;
-    const char *papermill = env_get(environment, "PAPERMILL_INPUT");
+    const char *papermill = env_value(environment, "PAPERMILL_INPUT");
     bool command = args->n_words > 0 || job->command.n > 0;
     int rc = 0;
     if (args->command == COMMAND_NOTEBOOK) {
         take_command_line(job, args, cwd);
     } else if (args->training) {
         rc = take_training(job, environment, e);
-    } else if (!nb->wanted && papermill && *papermill && !command) {
+    } else if (!nb->wanted && papermill && !command) {
         take_papermill(job, cwd, environment);
     }
     if (rc != 0 || !nb->wanted) {

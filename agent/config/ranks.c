@@ -32,13 +32,6 @@ static const struct numbering NUMBERINGS[] = {
      "other"},
 };
 
-/* An empty variable is the same as none. */
-static const char *variable(char *const *environment, const char *name)
-{
-    const char *value = env_get(environment, name);
-    return value && *value ? value : NULL;
-}
-
 static int missing(const char *set, const char *value, const char *other, const char *advice,
                    struct err *e)
 {
@@ -79,8 +72,8 @@ int ranks_read(struct job *job, char *const *environment, struct err *e)
 {
     for (size_t i = 0; i < sizeof NUMBERINGS / sizeof *NUMBERINGS; i++) {
         const struct numbering *by = &NUMBERINGS[i];
-        const char *index = variable(environment, by->index);
-        const char *count = variable(environment, by->count);
+        const char *index = env_value(environment, by->index);
+        const char *count = env_value(environment, by->count);
         if (!index && !count) {
             continue;
         }

@@ -30,20 +30,13 @@ void sources_free(struct sources *s)
     strvec_free(&s->unknown);
 }
 
-/* An empty variable is the same as none. */
-static const char *variable(char *const *environment, const char *name)
-{
-    const char *value = env_get(environment, name);
-    return value && *value ? value : NULL;
-}
-
 /* ---- places ---- */
 
 int sources_ml_root(struct job *job, const struct sources *s, char *const *environment,
                     struct err *e)
 {
     const char *given =
-        s->args->ml_root ? s->args->ml_root : variable(environment, "PROCAGENT_ML_ROOT");
+        s->args->ml_root ? s->args->ml_root : env_value(environment, "PROCAGENT_ML_ROOT");
     SCOPE_FREE char *absolute = path_absolute(s->cwd, given ? given : ML_ROOT_DEFAULT);
     char *clean = path_clean(absolute);
     if (!clean) {
@@ -57,7 +50,7 @@ int sources_ml_root(struct job *job, const struct sources *s, char *const *envir
 int sources_read_ini(struct job *job, struct sources *s, char *const *environment, struct err *e)
 {
     const char *named =
-        s->args->config ? s->args->config : variable(environment, "PROCAGENT_CONFIG");
+        s->args->config ? s->args->config : env_value(environment, "PROCAGENT_CONFIG");
     SCOPE(strvec_free) struct strvec places = {0};
     if (named) {
         strvec_take(&places, path_absolute(s->cwd, named));

@@ -161,19 +161,16 @@ static int make_formats(const struct job *job, const char *path, struct err *e)
 
 /* ---- files beside the notebook ---- */
 
+static int by_path(const void *a, const void *b)
+{
+    return strcmp(((const struct dir_entry *)a)->path, ((const struct dir_entry *)b)->path);
+}
+
 static bool was_there(const struct dir_listing *before, const struct dir_entry *now)
 {
-    for (size_t low = 0, high = before->n; low < high;) {
-        size_t mid = low + (high - low) / 2;
-        const struct dir_entry *at = &before->v[mid];
-        int order = strcmp(at->path, now->path);
-        if (order == 0) {
-            return at->size == now->size && at->ino == now->ino && at->mtime_ns == now->mtime_ns;
-        }
-        low = order < 0 ? mid + 1 : low;
-        high = order < 0 ? high : mid;
-    }
-    return false;
+    const struct dir_entry *at =
+        before->n ? bsearch(now, before->v, before->n, sizeof *before->v, by_path) : NULL;
+    return at && at->size == now->size && at->ino == now->ino && at->mtime_ns == now->mtime_ns;
 }
 
 static int copy_side_file(const struct notebook *nb, const struct dir_entry *at, struct err *e)

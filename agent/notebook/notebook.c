@@ -318,8 +318,8 @@ static int keep_input(const struct notebook *nb, const struct str *text, struct 
 static void simulate_efs(const struct notebook *nb)
 {
     const char *skip = env_get(environ, "SM_SKIP_EFS_SIMULATION");
-    const char *mount = env_get(environ, "SM_EFS_MOUNT_PATH");
-    if (!nb->training || str_same(skip, "true") || !mount || !*mount) {
+    const char *mount = env_value(environ, "SM_EFS_MOUNT_PATH");
+    if (!nb->training || str_same(skip, "true") || !mount) {
         return;
     }
     SCOPE_FREE char *parent = path_parent(mount);

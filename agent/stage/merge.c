@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/dir.h"
 #include "base/io.h"
 #include "base/mem.h"
 #include "base/path.h"
@@ -27,25 +28,12 @@ void merge_free(struct merge *m)
 /* Names in the folder `rel` of `from`, sorted, so that the first error is always the same one. */
 static int read_names(const struct merge *m, const char *rel, struct strvec *names, struct err *e)
 {
-    SCOPE_FD int fd =
-        openat(m->from, *rel ? rel : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    SCOPE_DIR DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
+    int fd = openat(m->from, *rel ? rel : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || dir_names(fd, names) != 0) {
         return err_sys(e, ERR_INPUT, errno, "read the unpacked folder %s", QUOTED(rel));
     }
-    (void)take_fd(&fd);
-    for (;;) {
-        errno = 0;
-        const struct dirent *d = readdir(dir);
-        if (!d) {
-            break;
-        }
-        if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0) {
-            strvec_add(names, d->d_name);
-        }
-    }
     strvec_sort(names);
-    return errno ? err_sys(e, ERR_INPUT, errno, "read the unpacked folder %s", QUOTED(rel)) : 0;
+    return 0;
 }
 
 /* Fills the buffer as far as the file goes: bytes, or -1 with errno. */

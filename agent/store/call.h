@@ -111,8 +111,7 @@ void caller_hurry(struct caller *c, int64_t for_ns);
 struct call *call_new(enum call_kind kind, const char *bucket, const char *key);
 void call_free(struct call *call);
 
-/* The most calls in flight, and the bytes of a part, as configured. */
-size_t caller_connections(const struct caller *c);
+/* As configured. */
 const struct s3_settings *caller_settings(const struct caller *c);
 
 #endif

@@ -200,11 +200,6 @@ void caller_hurry(struct caller *c, int64_t for_ns)
     c->hurry_ns = for_ns > 0 ? clock_monotonic_ns() + for_ns : 0;
 }
 
-size_t caller_connections(const struct caller *c)
-{
-    return c->n_slots;
-}
-
 const struct s3_settings *caller_settings(const struct caller *c)
 {
     return c->settings;

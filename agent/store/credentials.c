@@ -58,13 +58,6 @@ void credentials_free(struct credentials *c)
     *c = (struct credentials){0};
 }
 
-/* A variable's value; NULL when it is empty, as AWS's own tools see it. */
-static const char *variable(char *const *environment, const char *name)
-{
-    const char *value = env_get(environment, name);
-    return value && *value ? value : NULL;
-}
-
 /* Keys go into headers and into what is signed: visible ASCII only. `where` and `name` say whose
  * value it is; the value itself is not shown. */
 static int check_value(const char *where, const char *name, const char *value, size_t limit,
@@ -119,9 +112,9 @@ static int from_environment(const struct asker *a, struct credentials *out)
 {
     static const struct value_names NAMES = {ID_VARIABLE, SECRET_VARIABLE, TOKEN_VARIABLE};
     out->source = xstrdup("environment");
-    return take_keys(out, "environment", &NAMES, variable(a->environment, ID_VARIABLE),
-                     variable(a->environment, SECRET_VARIABLE),
-                     variable(a->environment, TOKEN_VARIABLE), a->e);
+    return take_keys(out, "environment", &NAMES, env_value(a->environment, ID_VARIABLE),
+                     env_value(a->environment, SECRET_VARIABLE),
+                     env_value(a->environment, TOKEN_VARIABLE), a->e);
 }
 
 /* ---- the container's endpoint ---- */
@@ -202,12 +195,12 @@ static int check_url(const char *name, const char *url, struct err *e)
 /* The URL to ask, owned; `*name` is the variable that it comes from. */
 static int container_url(const struct asker *a, const char **name, char **url)
 {
-    const char *relative = variable(a->environment, RELATIVE_VARIABLE);
+    const char *relative = env_value(a->environment, RELATIVE_VARIABLE);
     *name = relative ? RELATIVE_VARIABLE : FULL_VARIABLE;
     if (relative && relative[0] != '/') { /* else it would be a part of the host's name */
         return err_set(a->e, ERR_CONFIG, "%s does not begin with /", *name);
     }
-    const char *full = variable(a->environment, FULL_VARIABLE);
+    const char *full = env_value(a->environment, FULL_VARIABLE);
     SCOPE_FREE char *whole =
         relative ? xasprintf("%s%s", RELATIVE_BASE, relative) : xstrdup(full ? full : "");
     int rc = check_url(*name, whole, a->e);
@@ -219,8 +212,8 @@ static int container_url(const struct asker *a, const char **name, char **url)
  * time: EKS writes a new token into it. */
 static int authorization(const struct asker *a, char **out)
 {
-    const char *path = variable(a->environment, HEADER_FILE_VARIABLE);
-    const char *given = variable(a->environment, HEADER_VARIABLE);
+    const char *path = env_value(a->environment, HEADER_FILE_VARIABLE);
+    const char *given = env_value(a->environment, HEADER_VARIABLE);
     SCOPE(str_free) struct str text = STR_INIT(TOKEN_LIMIT);
     const char *name = path ? HEADER_FILE_VARIABLE : HEADER_VARIABLE;
     if (path) {
@@ -268,7 +261,7 @@ static int refused(const struct asker *a, long status, const json_t *answer, con
                message ? message : "");
     env_set(&secrets, HEADER_VARIABLE, header ? header : "");
     for (size_t i = 0; i < sizeof HIDDEN / sizeof *HIDDEN; i++) {
-        const char *value = variable(a->environment, HIDDEN[i]);
+        const char *value = env_value(a->environment, HIDDEN[i]);
         env_set(&secrets, HIDDEN[i], value ? value : "");
     }
     char shown[320];
@@ -385,7 +378,7 @@ static int no_keys(const struct asker *a, const struct profile *p)
                        p->chosen_by, QUOTED(p->name),
                        p->found ? "has no aws_access_key_id" : "is not there", p->places, p->name);
     }
-    bool role = variable(a->environment, "AWS_WEB_IDENTITY_TOKEN_FILE");
+    bool role = env_value(a->environment, "AWS_WEB_IDENTITY_TOKEN_FILE");
     return err_set(
         a->e, ERR_CONFIG,
         "no AWS credentials: looked at %s and %s, at %s and %s, and for profile %s in "
@@ -421,13 +414,13 @@ static int from_profile(const struct asker *a, struct credentials *out)
  * another identity are worse than none. */
 static enum provider choose(char *const *environment)
 {
-    if (variable(environment, ID_VARIABLE) || variable(environment, SECRET_VARIABLE)) {
+    if (env_value(environment, ID_VARIABLE) || env_value(environment, SECRET_VARIABLE)) {
         return ENVIRONMENT;
     }
-    if (variable(environment, "AWS_PROFILE") || variable(environment, "AWS_DEFAULT_PROFILE")) {
+    if (env_value(environment, "AWS_PROFILE") || env_value(environment, "AWS_DEFAULT_PROFILE")) {
         return PROFILE;
     }
-    return variable(environment, RELATIVE_VARIABLE) || variable(environment, FULL_VARIABLE)
+    return env_value(environment, RELATIVE_VARIABLE) || env_value(environment, FULL_VARIABLE)
                ? CONTAINER
                : PROFILE;
 }
@@ -495,9 +488,9 @@ void credentials_settings_free(struct credentials_settings *s)
 /* The first of two variables that is set, else what the profile says; owned. */
 static char *first_of(char *const *environment, const char *one, const char *two, char **profile)
 {
-    const char *value = variable(environment, one);
+    const char *value = env_value(environment, one);
     if (!value && two) {
-        value = variable(environment, two);
+        value = env_value(environment, two);
     }
     return value ? xstrdup(value) : TAKE_PTR(*profile);
 }
@@ -521,7 +514,7 @@ int credentials_settings(struct credentials_settings *out, char *const *environm
         return rc;
     }
     struct credentials_settings s = {0};
-    const char *ignore = variable(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
+    const char *ignore = env_value(environment, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
     s.region = first_of(environment, "AWS_REGION", "AWS_DEFAULT_REGION", &p.region);
     s.ca_bundle = first_of(environment, "AWS_CA_BUNDLE", NULL, &p.ca_bundle);
     if (!ignore || strcasecmp(ignore, "true") != 0) {
